@@ -1,0 +1,154 @@
+// pool.cpp: the fixed thread pool. One job at a time; a second caller waits for the first one's job.
+#include "pool.h"
+#include "sdae_kernels.h"
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <sched.h>
+#include <thread>
+#include <vector>
+
+namespace {
+
+// A worker looks this long for the next job before it sleeps: a step's kernels follow each other within microseconds,
+// and waking a sleeping thread costs more than most of them.
+constexpr int kSpins = 4000;
+
+class Pool {
+ public:
+  ~Pool() { stop(); }
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  void resize(int threads) {
+    std::lock_guard<std::mutex> one(job_mutex_);
+    stop();
+    stopping_ = false;
+    for (int i = 1; i < threads; i++) workers_.emplace_back([this, i] { work(i); });
+  }
+
+  void run(long tasks, void (*body)(void*, long, int), void* context) {
+    if (tasks <= 0) return;
+    // Inside a task: run here. (No kernel nests, but a nested call must not hang.)
+    if (inside_) {
+      for (long t = 0; t < tasks; t++) body(context, t, thread_);
+      return;
+    }
+    std::lock_guard<std::mutex> one(job_mutex_);
+    inside_ = true;
+    if (tasks == 1 || workers_.empty()) {
+      for (long t = 0; t < tasks; t++) body(context, t, 0);
+      inside_ = false;
+      return;
+    }
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      body_ = body;
+      context_ = context;
+      tasks_ = tasks;
+      next_.store(0, std::memory_order_relaxed);
+      open_ = true;
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
+    drain(0);
+    inside_ = false;
+    std::unique_lock<std::mutex> lock(mutex_);
+    open_ = false;
+    done_.wait(lock, [this] { return busy_ == 0; });
+  }
+
+ private:
+  void drain(int thread) {
+    for (long t; (t = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) body_(context_, t, thread);
+  }
+
+  void work(int thread) {
+    inside_ = true;
+    thread_ = thread;
+    unsigned long seen = 0;
+    for (;;) {
+      for (int i = 0; i < kSpins && generation_.load(std::memory_order_acquire) == seen; i++) __builtin_ia32_pause();
+      std::unique_lock<std::mutex> lock(mutex_);
+      wake_.wait(lock, [&] { return stopping_ || generation_.load(std::memory_order_relaxed) != seen; });
+      if (stopping_) return;
+      seen = generation_.load(std::memory_order_relaxed);
+      if (!open_) continue;
+      busy_++;
+      lock.unlock();
+      drain(thread);
+      lock.lock();
+      if (--busy_ == 0) done_.notify_one();
+    }
+  }
+
+  void stop() {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();
+  }
+
+  std::mutex job_mutex_, mutex_;
+  std::condition_variable wake_, done_;
+  std::vector<std::thread> workers_;
+  std::atomic<unsigned long> generation_{0};
+  std::atomic<long> next_{0};
+  void (*body_)(void*, long, int) = nullptr;
+  void* context_ = nullptr;
+  long tasks_ = 0;
+  int busy_ = 0;
+  bool open_ = false, stopping_ = false;
+  static thread_local bool inside_;
+  static thread_local int thread_;
+};
+thread_local bool Pool::inside_ = false;
+thread_local int Pool::thread_ = 0;
+
+int usable_cpus() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+// Never destroyed: a JVM may still be in a kernel while the process ends.
+Pool& pool() {
+  static Pool* the_pool = [] {
+    Pool* p = new Pool;
+    p->resize(usable_cpus());
+    return p;
+  }();
+  return *the_pool;
+}
+
+struct Scratch {
+  void* memory = nullptr;
+  long bytes = 0;
+  void* get(long wanted) {
+    if (wanted > bytes) {
+      sk_free(memory);
+      memory = nullptr;
+      bytes = 0;
+      memory = sk_alloc(wanted);
+      bytes = wanted;
+    }
+    return memory;
+  }
+};
+constexpr int kSlots = 4, kMaxThreads = 256;
+Scratch shared[kSlots], own[kMaxThreads];
+
+}  // namespace
+
+extern "C" {
+int sk_threads(void) { return pool().threads(); }
+void sk_set_threads(int threads) {
+  if (threads < 1 || threads > kMaxThreads) sk_fail("threads must be 1..%d, but is %d", kMaxThreads, threads);
+  pool().resize(threads);
+}
+void sk_pool_run(long tasks, void (*body)(void*, long, int), void* context) { pool().run(tasks, body, context); }
+void* sk_pool_scratch(int slot, long bytes) { return shared[slot].get(bytes); }
+void* sk_thread_scratch(int thread, long bytes) { return own[thread].get(bytes); }
+}

@@ -1,0 +1,128 @@
+// simd.h: one vector type, as wide as the instruction set that the file is compiled for.
+//
+// No standard headers here nor in any family file: an inline function compiled for AVX-512 could be
+// the copy that the linker keeps for all. Everything is in an anonymous namespace for the same reason.
+#pragma once
+#include <immintrin.h>
+#include <stdint.h>
+
+#define SK_JOIN2(a, b) a##_##b
+#define SK_JOIN(a, b) SK_JOIN2(a, b)
+/** The name of a kernel's entry point in this instruction set: SK(add) is sk_add_avx2. */
+#define SK(name) SK_JOIN(sk_##name, SK_ISA)
+
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+
+typedef float vfloat __attribute__((vector_size(kLanes * 4)));
+typedef int32_t vint __attribute__((vector_size(kLanes * 4)));
+
+inline vfloat load(const float* p) {
+  vfloat v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+inline void store(float* p, vfloat v) { __builtin_memcpy(p, &v, sizeof v); }
+inline vfloat splat(float x) { return x - vfloat{}; }
+inline vint splat_int(int32_t x) { return x - vint{}; }
+
+/** The first n (0..kLanes) values; zeros behind them. Never reads past p + n. */
+inline vfloat load_head(const float* p, long n) {
+#if defined(__AVX512F__)
+  return (vfloat)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#else
+  vfloat v = {};
+  for (long i = 0; i < n; i++) v[i] = p[i];
+  return v;
+#endif
+}
+/** Writes the first n (0..kLanes) values. Never writes past p + n. */
+inline void store_head(float* p, vfloat v, long n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+  for (long i = 0; i < n; i++) p[i] = v[i];
+#endif
+}
+
+/** a * b + c in one rounding where the instruction set has it (not in base). */
+inline vfloat fma(vfloat a, vfloat b, vfloat c) {
+#if defined(__AVX512F__)
+  return (vfloat)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__)
+  return (vfloat)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+  return a * b + c;
+#endif
+}
+inline vfloat vmax(vfloat a, vfloat b) { return a > b ? a : b; }
+inline vfloat vmin(vfloat a, vfloat b) { return a < b ? a : b; }
+inline vfloat vsqrt(vfloat a) {
+#if defined(__AVX512F__)
+  return (vfloat)_mm512_sqrt_ps((__m512)a);
+#elif defined(__AVX2__)
+  return (vfloat)_mm256_sqrt_ps((__m256)a);
+#else
+  return (vfloat)_mm_sqrt_ps((__m128)a);
+#endif
+}
+inline vfloat vround(vfloat a) {
+#if defined(__AVX512F__)
+  return (vfloat)_mm512_roundscale_ps((__m512)a, 8);
+#elif defined(__AVX2__)
+  return (vfloat)_mm256_round_ps((__m256)a, 8);
+#else
+  return (vfloat)_mm_round_ps((__m128)a, 8);
+#endif
+}
+inline vint to_int(vfloat a) { return __builtin_convertvector(a, vint); }
+inline vfloat select(vint mask, vfloat yes, vfloat no) { return mask ? yes : no; }
+
+/** Sum of the lanes, as a fixed binary tree. */
+inline float sum_lanes(vfloat v) {
+  float x[kLanes];
+  __builtin_memcpy(x, &v, sizeof v);
+  for (int step = kLanes / 2; step > 0; step /= 2)
+    for (int i = 0; i < step; i++) x[i] += x[i + step];
+  return x[0];
+}
+inline float max_lanes(vfloat v) {
+  float x[kLanes];
+  __builtin_memcpy(x, &v, sizeof v);
+  for (int step = kLanes / 2; step > 0; step /= 2)
+    for (int i = 0; i < step; i++) x[i] = x[i] > x[i + step] ? x[i] : x[i + step];
+  return x[0];
+}
+
+/**
+ * exp(x), about 1 ulp: 2^n * p(r) with r = x - n ln 2 in [-ln2/2, ln2/2], p the degree-7 Taylor polynomial. Clamped to
+ * [-87, 88]: the result is never denormal, infinite or NaN for a number. NaN gives NaN.
+ */
+inline vfloat vexp(vfloat x) {
+  vfloat clamped = vmin(vmax(x, splat(-87.0f)), splat(88.0f));
+  clamped = x == x ? clamped : x;
+  vfloat n = vround(clamped * splat(1.44269504088896341f));
+  vfloat r = fma(n, splat(-0.693145751953125f), clamped);
+  r = fma(n, splat(-1.42860682030941723e-6f), r);
+  vfloat p = splat(1.98412698e-4f);
+  p = fma(p, r, splat(1.38888889e-3f));
+  p = fma(p, r, splat(8.33333333e-3f));
+  p = fma(p, r, splat(4.16666667e-2f));
+  p = fma(p, r, splat(1.66666667e-1f));
+  p = fma(p, r, splat(0.5f));
+  p = fma(p, r, splat(1.0f));
+  p = fma(p, r, splat(1.0f));
+  vint bits = (to_int(n) + 127) << 23;
+  vfloat scale;
+  __builtin_memcpy(&scale, &bits, sizeof scale);
+  return p * scale;
+}
+
+}  // namespace

@@ -1,0 +1,210 @@
+/*
+ * sdae_kernels.h: every native function that Java calls. JavaCPP parses it into sdae.kernels.Native.
+ *
+ * Buffers are raw addresses (a Java `long` each), contiguous and row-major. Argument order: outputs, saved
+ * statistics, inputs, parameters, sizes, scalars. "Nullable" arguments may be 0. Backward kernels WRITE
+ * activation gradients and ADD TO parameter gradients. Every statistic, sum and loss is f32.
+ * Errors are C++ exceptions; Java sees a RuntimeException with the same text.
+ *
+ * Letters: B images, L patches of an image, V visible, M masked, K folds, N tokens of a sequence (with the
+ * class token), D width, H heads, Dh head size, R rows, C channels, p patch side, P = C*p*p values of a patch.
+ */
+#ifndef SDAE_KERNELS_H
+#define SDAE_KERNELS_H
+#include <stdint.h>
+
+#define SK_ABI 1
+
+typedef float* sk_f32;
+typedef const float* sk_cf32;
+typedef int32_t* sk_i32;
+typedef const int32_t* sk_ci32;
+typedef uint16_t* sk_bf16;
+typedef const uint16_t* sk_cbf16;
+typedef void* sk_ptr;
+typedef const void* sk_cptr;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* ---- runtime ---- */
+
+int sk_abi(void);
+/** The instruction set in use: "base", "avx2" or "avx512". At load: SDAE_ISA if set, else the best of this CPU. */
+const char* sk_isa(void);
+/** Switches the instruction set ("auto" for the best); returns 0, or -1 if this CPU lacks it or the name is unknown. */
+int sk_set_isa(const char* name);
+/** Threads of the pool, the calling one included. Starts as the number of CPUs that this process may use. */
+int sk_threads(void);
+void sk_set_threads(int threads);
+
+/** 64-byte aligned, zeroed memory. Throws when the limit would be passed or the system has none. */
+sk_ptr sk_alloc(int64_t bytes);
+void sk_free(sk_ptr p);
+int64_t sk_live_bytes(void);
+int64_t sk_live_blocks(void);
+int64_t sk_peak_bytes(void);
+int64_t sk_memory_limit(void);
+void sk_set_memory_limit(int64_t bytes);
+/** Copies `bytes` bytes. */
+void sk_copy(sk_ptr to, sk_cptr from, int64_t bytes);
+
+#pragma GCC visibility pop
+
+/* KERNELS BEGIN: one implementation per instruction set; the Makefile collects these names. */
+
+/* memory.cpp: flat vectors of n values. */
+void sk_fill(sk_f32 y, int64_t n, float value);
+/** y += x. */
+void sk_add(sk_f32 y, sk_cf32 x, int64_t n);
+/** y *= scale. */
+void sk_scale(sk_f32 y, int64_t n, float scale);
+/** Round to nearest even; NaN stays NaN. */
+void sk_cast_f32_bf16(sk_bf16 y, sk_cf32 x, int64_t n);
+void sk_cast_bf16_f32(sk_f32 y, sk_cbf16 x, int64_t n);
+/** Sum of squares, accumulated in f64 over fixed chunks. */
+double sk_sum_squares(sk_cf32 x, int64_t n);
+
+/* random.cpp: Philox4x32-10, see sdae.tensor.Philox for the same numbers in Java. */
+/** out[r, c] = uniform in [0, 1): word c%4 of philox(counter = {c/4, ids[r], epoch, purpose}, key = {seed lo, seed
+ * hi}), its top 24 bits / 2^24. key: i32[4] = {seed lo, seed hi, epoch, purpose}. */
+void sk_random_uniform(sk_f32 out, sk_ci32 ids, sk_ci32 key, int rows, int cols);
+
+/* gemm.cpp: x [R, in], weight [out, in], bias [out], y [R, out]. */
+/** y = x weight^T + bias; bias nullable. */
+void sk_linear_forward(sk_f32 y, sk_cf32 x, sk_cf32 weight, sk_cf32 bias, int rows, int in, int out);
+/** pre = x weight^T + bias, y = gelu(pre) (erf form). pre nullable. */
+void sk_linear_gelu_forward(sk_f32 y, sk_f32 pre, sk_cf32 x, sk_cf32 weight, sk_cf32 bias, int rows, int in, int out);
+/** y = residual + scale[row / rows_per_sample] * (x weight^T + bias); scale nullable (1). y may be residual. */
+void sk_linear_residual_forward(sk_f32 y, sk_cf32 x, sk_cf32 weight, sk_cf32 bias, sk_cf32 residual, sk_cf32 scale,
+                                int rows, int in, int out, int rows_per_sample);
+/** dx = dy weight. */
+void sk_linear_backward_input(sk_f32 dx, sk_cf32 dy, sk_cf32 weight, int rows, int in, int out);
+/** dweight += dy^T x, dbias += column sums of dy; dbias nullable. */
+void sk_linear_backward_weight(sk_f32 dweight, sk_f32 dbias, sk_cf32 dy, sk_cf32 x, int rows, int in, int out);
+
+/* attention.cpp: out [B, N, H, Dh], lse [B, H, N], qkv [B, N, 3, H, Dh]; scale 1/sqrt(Dh). */
+void sk_attention_forward(sk_f32 out, sk_f32 lse, sk_cf32 qkv, int batch, int tokens, int heads, int head_size);
+void sk_attention_backward(sk_f32 dqkv, sk_cf32 dout, sk_cf32 qkv, sk_cf32 out, sk_cf32 lse, int batch, int tokens,
+                           int heads, int head_size);
+
+/* layer_norm.cpp: x, y [R, D]; mean, rstd [R]; gamma, beta [D]. */
+void sk_layer_norm_forward(sk_f32 y, sk_f32 mean, sk_f32 rstd, sk_cf32 x, sk_cf32 gamma, sk_cf32 beta, int rows,
+                           int cols, float eps);
+void sk_layer_norm_backward(sk_f32 dx, sk_f32 dgamma, sk_f32 dbeta, sk_cf32 dy, sk_cf32 x, sk_cf32 gamma, sk_cf32 mean,
+                            sk_cf32 rstd, int rows, int cols);
+
+/* gelu.cpp: y = x/2 (1 + erf(x/sqrt(2))). dx may be dy. */
+void sk_gelu_forward(sk_f32 y, sk_cf32 x, int64_t n);
+void sk_gelu_backward(sk_f32 dx, sk_cf32 dy, sk_cf32 x, int64_t n);
+
+/* residual.cpp: y = x + scale[sample] * branch, each [samples, per_sample]; scale [samples] nullable (1). */
+void sk_residual_forward(sk_f32 y, sk_cf32 x, sk_cf32 branch, sk_cf32 scale, int samples, int64_t per_sample);
+/** dbranch = scale[sample] * dy (the gradient of x is dy itself). */
+void sk_residual_backward(sk_f32 dbranch, sk_cf32 dy, sk_cf32 scale, int samples, int64_t per_sample);
+/** scale[i] = floor(1 - rate + uniform[i]) / (1 - rate): 0 drops the sample's branch. */
+void sk_drop_path_scale(sk_f32 scale, sk_cf32 uniform, int samples, float rate);
+
+/* patch_mask.cpp */
+/** Ranks the noise [B, L] of each sample in ascending order, ties by index: ids_keep [B, V] are the tokens of rank
+ * 0..V-1, ids_masked [B, used] those of rank V..V+used-1, both in rank order; ids_restore [B, L] is the rank of each
+ * token. */
+void sk_patch_mask(sk_i32 ids_keep, sk_i32 ids_masked, sk_i32 ids_restore, sk_cf32 noise, int batch, int patches,
+                   int visible, int used);
+
+/* patch_embed.cpp */
+/** patches [B, n, P] = the patches ids [B, n] (nullable: all, n = L) of images [B, C, height, width], values in the
+ *  order channel, row, column. */
+void sk_patch_gather(sk_f32 patches, sk_cf32 images, sk_ci32 ids, int batch, int channels, int height, int width,
+                     int patch, int n);
+/** tokens [S, 1+n, D]: tokens[s, 0] = cls + pos[0]; tokens[s, 1+i] = projected[s, i] + pos[1 + ids[s, i]].
+ *  projected [S, n, D], cls [D], pos [1+L, D], ids [S, n] nullable (i itself). */
+void sk_embed_tokens_forward(sk_f32 tokens, sk_cf32 projected, sk_cf32 cls, sk_cf32 pos, sk_ci32 ids, int sequences,
+                             int n, int cols);
+/** dprojected (written), dcls, dpos (added to, nullable: fixed). */
+void sk_embed_tokens_backward(sk_f32 dprojected, sk_f32 dcls, sk_f32 dpos, sk_cf32 dtokens, sk_ci32 ids, int sequences,
+                              int n, int cols);
+
+/* token_gather.cpp */
+/** y [B, 1+L, D]: y[b, 0] = x[b, 0] + pos[0]; y[b, 1+j] = (ids_restore[b, j] < V ? x[b, 1 + ids_restore[b, j]]
+ *  : mask_token) + pos[1+j]. x [B, 1+V, D], mask_token [D], pos [1+L, D], ids_restore [B, L]. */
+void sk_unshuffle_forward(sk_f32 y, sk_cf32 x, sk_cf32 mask_token, sk_cf32 pos, sk_ci32 ids_restore, int batch,
+                          int patches, int visible, int cols);
+/** dx (written), dmask_token (added to). */
+void sk_unshuffle_backward(sk_f32 dx, sk_f32 dmask_token, sk_cf32 dy, sk_ci32 ids_restore, int batch, int patches,
+                           int visible, int cols);
+/** y [B, M, D]: y[b, i] = x[b, 1 + ids[b, i]]; x [B, 1+L, D], ids [B, M]. */
+void sk_gather_tokens_forward(sk_f32 y, sk_cf32 x, sk_ci32 ids, int batch, int patches, int count, int cols);
+/** dx[b, 0] = 0; dx[b, 1+j] = dy[b, r] with r = ids_restore[b, j] - first if 0 <= r < M, else 0. */
+void sk_gather_tokens_backward(sk_f32 dx, sk_cf32 dy, sk_ci32 ids_restore, int batch, int patches, int first, int count,
+                               int cols);
+/** y [B, D] = mean of x[b, 1..N-1]; x [B, N, D]. */
+void sk_mean_pool_forward(sk_f32 y, sk_cf32 x, int batch, int tokens, int cols);
+void sk_mean_pool_backward(sk_f32 dx, sk_cf32 dy, int batch, int tokens, int cols);
+/** y [B, D] = x[b, 0]; its gradient writes zeros elsewhere. */
+void sk_class_token_forward(sk_f32 y, sk_cf32 x, int batch, int tokens, int cols);
+void sk_class_token_backward(sk_f32 dx, sk_cf32 dy, int batch, int tokens, int cols);
+
+/* cosine_loss.cpp: pred [F, n, D] against the standardised tokens of teacher [F, skip+n, D] (its first `skip` rows of
+ * every fold are not looked at). Standardised: (z - mean)/sqrt(var + 1e-6) over D, var with divisor D-1.
+ * axis 0: one cosine per fold and channel, over the fold's tokens; axis 1: one per token, over channels.
+ * center 1 (axis 0 only) subtracts each channel's mean over the fold from both sides first.
+ * loss [1] = 1 - mean cosine. stats: 2*F*n (mean, rstd of each token), then 5 per cosine: t.s, |t|^2, |s|^2, mean t,
+ * mean s. */
+void sk_cosine_loss_forward(sk_f32 loss, sk_f32 stats, sk_cf32 pred, sk_cf32 teacher, int folds, int tokens, int cols,
+                            int skip, int axis, int center);
+/** dpred = dloss[0] * gradient. */
+void sk_cosine_loss_backward(sk_f32 dpred, sk_cf32 dloss, sk_cf32 stats, sk_cf32 pred, sk_cf32 teacher, int folds,
+                             int tokens, int cols, int skip, int axis, int center);
+/** The standardised teacher tokens themselves: target [F, n, D]. */
+void sk_normalize_target(sk_f32 target, sk_cf32 teacher, int folds, int tokens, int cols, int skip);
+
+/* regression_loss.cpp: as cosine_loss, but the mean over all values of (s - t)^2 (kind 0) or smooth L1 with beta 1
+ * (kind 1). stats: 2*F*n (mean, rstd of each token). */
+void sk_regression_loss_forward(sk_f32 loss, sk_f32 stats, sk_cf32 pred, sk_cf32 teacher, int folds, int tokens,
+                                int cols, int skip, int kind);
+void sk_regression_loss_backward(sk_f32 dpred, sk_cf32 dloss, sk_cf32 stats, sk_cf32 pred, sk_cf32 teacher, int folds,
+                                 int tokens, int cols, int skip, int kind);
+
+/* pixel_loss.cpp: pred [B, M, P], values in the order row, column, channel (MAE), against the patches ids [B, M] of
+ * images [B, C, height, width]. norm_pix 1 standardises each target patch (divisor P-1, eps 1e-6). loss [1] = mean
+ * squared error over the values of a patch, then over patches. stats [2*B*M]: mean, rstd of each patch. */
+void sk_pixel_loss_forward(sk_f32 loss, sk_f32 stats, sk_cf32 pred, sk_cf32 images, sk_ci32 ids, int batch,
+                           int channels, int height, int width, int patch, int count, int norm_pix);
+void sk_pixel_loss_backward(sk_f32 dpred, sk_cf32 dloss, sk_cf32 stats, sk_cf32 pred, sk_cf32 images, sk_ci32 ids,
+                            int batch, int channels, int height, int width, int patch, int count, int norm_pix);
+
+/* cross_entropy.cpp: loss [1] = mean over rows of -sum_c target * log softmax(logits); logits, target [R, C]; lse [R].
+ */
+void sk_cross_entropy_forward(sk_f32 loss, sk_f32 lse, sk_cf32 logits, sk_cf32 target, int rows, int classes);
+void sk_cross_entropy_backward(sk_f32 dlogits, sk_cf32 dloss, sk_cf32 lse, sk_cf32 logits, sk_cf32 target, int rows,
+                               int classes);
+
+/* batch_norm.cpp: no affine terms; x, y [R, D]; mean, rstd [D]. training 1 normalises by the batch (biased variance)
+ * and moves running = (1 - momentum) running + momentum batch (unbiased variance); training 0 normalises by the running
+ * values. */
+void sk_batch_norm_forward(sk_f32 y, sk_f32 mean, sk_f32 rstd, sk_f32 running_mean, sk_f32 running_var, sk_cf32 x,
+                           int rows, int cols, float eps, float momentum, int training);
+/** Gradient of the training form. */
+void sk_batch_norm_backward(sk_f32 dx, sk_cf32 dy, sk_cf32 x, sk_cf32 mean, sk_cf32 rstd, int rows, int cols);
+
+/* adamw.cpp: hyper f32[8] = {lr, beta1, beta2, eps, weight decay, 1 - beta1^t, 1 - beta2^t, gradient scale}. */
+/** g = gradient scale * grad; p *= 1 - lr*decay; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2;
+ *  p -= lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps). */
+void sk_adamw(sk_f32 param, sk_f32 m, sk_f32 v, sk_cf32 grad, sk_cf32 hyper, int64_t n);
+
+/* lars.cpp: hyper f32[4] = {lr, momentum, trust, weight decay}; one tensor of n values; adapt 0 leaves scaling and
+ * decay out. */
+void sk_lars(sk_f32 param, sk_f32 mu, sk_cf32 grad, sk_cf32 hyper, int64_t n, int adapt);
+
+/* ema.cpp: teacher += (1 - momentum[0]) * (student - teacher). */
+void sk_ema(sk_f32 teacher, sk_cf32 student, sk_cf32 momentum, int64_t n);
+
+/* KERNELS END */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,47 @@
+package sdae.kernels;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class NativeTest {
+    @BeforeAll
+    static void load() {
+        Kernels.load();
+    }
+
+    @Test
+    void everyInstructionSetUpToTheBestCanBeForced() {
+        String best = Kernels.isa();
+        assertTrue(Kernels.useIsa("base"));
+        assertEquals("base", Kernels.isa());
+        assertFalse(Kernels.useIsa("sse9"));
+        assertEquals("base", Kernels.isa());
+        assertTrue(Kernels.useIsa("auto"));
+        assertEquals(best, Kernels.isa());
+    }
+
+    @Test
+    void allocatorCountsLiveBytesAndKeepsItsLimit() {
+        long before = Native.sk_live_bytes();
+        long p = Native.sk_alloc(1000);
+        assertEquals(0, p % 64);
+        assertEquals(before + 1000, Native.sk_live_bytes());
+        Native.sk_free(p);
+        assertEquals(before, Native.sk_live_bytes());
+
+        long limit = Native.sk_memory_limit();
+        Native.sk_set_memory_limit(before + (1 << 20));
+        try {
+            RuntimeException refused = assertThrows(RuntimeException.class, () -> Native.sk_alloc(2 << 20));
+            assertTrue(refused.getMessage().startsWith("memory: 2.0 MiB asked"), refused.getMessage());
+            assertEquals(before, Native.sk_live_bytes());
+        } finally {
+            Native.sk_set_memory_limit(limit);
+        }
+    }
+}
