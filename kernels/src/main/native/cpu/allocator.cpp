@@ -66,4 +66,12 @@ int64_t sk_peak_bytes(void) { return peak.load(); }
 int64_t sk_memory_limit(void) { return limit.load(); }
 void sk_set_memory_limit(int64_t bytes) { limit.store(bytes); }
 void sk_copy(sk_ptr to, sk_cptr from, int64_t bytes) { std::memcpy(to, from, bytes); }
+void sk_upload_floats(sk_f32 to, const float* from, int64_t offset, int64_t n) {
+  std::memcpy(to, from + offset, n * 4);
+}
+void sk_download_floats(float* to, int64_t offset, sk_cf32 from, int64_t n) { std::memcpy(to + offset, from, n * 4); }
+void sk_upload_ints(sk_i32 to, const int32_t* from, int64_t offset, int64_t n) {
+  std::memcpy(to, from + offset, n * 4);
+}
+void sk_download_ints(int32_t* to, int64_t offset, sk_ci32 from, int64_t n) { std::memcpy(to + offset, from, n * 4); }
 }

@@ -50,6 +50,11 @@ int64_t sk_memory_limit(void);
 void sk_set_memory_limit(int64_t bytes);
 /** Copies `bytes` bytes. */
 void sk_copy(sk_ptr to, sk_cptr from, int64_t bytes);
+/** Between a Java array (from `offset` on) and native memory, n values. */
+void sk_upload_floats(sk_f32 to, const float* from, int64_t offset, int64_t n);
+void sk_download_floats(float* to, int64_t offset, sk_cf32 from, int64_t n);
+void sk_upload_ints(sk_i32 to, const int32_t* from, int64_t offset, int64_t n);
+void sk_download_ints(int32_t* to, int64_t offset, sk_ci32 from, int64_t n);
 
 #pragma GCC visibility pop
 
