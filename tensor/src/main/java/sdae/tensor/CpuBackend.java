@@ -1,0 +1,580 @@
+package sdae.tensor;
+
+import sdae.kernels.Kernels;
+import sdae.kernels.Native;
+
+/** The CPU: one native call a method. */
+public final class CpuBackend implements Backend {
+    public CpuBackend() {
+        Kernels.load();
+    }
+
+    @Override
+    public String name() {
+        return "cpu";
+    }
+
+    @Override
+    public long allocate(long bytes) {
+        return Native.sk_alloc(bytes);
+    }
+
+    @Override
+    public void free(long address) {
+        Native.sk_free(address);
+    }
+
+    @Override
+    public long liveBytes() {
+        return Native.sk_live_bytes();
+    }
+
+    @Override
+    public void copy(long to, long from, long bytes) {
+        Native.sk_copy(to, from, bytes);
+    }
+
+    @Override
+    public void upload(long to, float[] from, int offset, int count) {
+        Native.sk_upload_floats(to, from, offset, count);
+    }
+
+    @Override
+    public void upload(long to, int[] from, int offset, int count) {
+        Native.sk_upload_ints(to, from, offset, count);
+    }
+
+    @Override
+    public void download(float[] to, int offset, long from, int count) {
+        Native.sk_download_floats(to, offset, from, count);
+    }
+
+    @Override
+    public void download(int[] to, int offset, long from, int count) {
+        Native.sk_download_ints(to, offset, from, count);
+    }
+
+    @Override
+    public void fill(Tensor y, float value) {
+        Native.sk_fill(f(y), y.count(), value);
+    }
+
+    @Override
+    public void fillFloats(long address, long n, float value) {
+        Native.sk_fill(address, n, value);
+    }
+
+    @Override
+    public void add(Tensor y, Tensor x) {
+        Native.sk_add(f(y), f(x), y.count());
+    }
+
+    @Override
+    public void scale(Tensor y, float scale) {
+        Native.sk_scale(f(y), y.count(), scale);
+    }
+
+    @Override
+    public void randomUniform(Tensor out, Tensor ids, Tensor key) {
+        Native.sk_random_uniform(
+                f(out), i(ids), i(key), out.shape().rows(), out.shape().last());
+    }
+
+    @Override
+    public void linearForward(Tensor y, Tensor x, Tensor weight, Tensor bias) {
+        Native.sk_linear_forward(
+                f(y),
+                f(x),
+                f(weight),
+                optional(bias),
+                x.shape().rows(),
+                x.shape().last(),
+                y.shape().last());
+    }
+
+    @Override
+    public void linearGeluForward(Tensor y, Tensor pre, Tensor x, Tensor weight, Tensor bias) {
+        Native.sk_linear_gelu_forward(
+                f(y),
+                optional(pre),
+                f(x),
+                f(weight),
+                f(bias),
+                x.shape().rows(),
+                x.shape().last(),
+                y.shape().last());
+    }
+
+    @Override
+    public void linearResidualForward(Tensor y, Tensor x, Tensor weight, Tensor bias, Tensor residual, Tensor scale) {
+        Native.sk_linear_residual_forward(
+                f(y),
+                f(x),
+                f(weight),
+                f(bias),
+                f(residual),
+                optional(scale),
+                x.shape().rows(),
+                x.shape().last(),
+                y.shape().last(),
+                scale == null ? 1 : x.shape().rows() / scale.count());
+    }
+
+    @Override
+    public void linearBackwardInput(Tensor dx, Tensor dy, Tensor weight) {
+        Native.sk_linear_backward_input(
+                f(dx),
+                f(dy),
+                f(weight),
+                dy.shape().rows(),
+                dx.shape().last(),
+                dy.shape().last());
+    }
+
+    @Override
+    public void linearBackwardWeight(Tensor dweight, Tensor dbias, Tensor dy, Tensor x) {
+        Native.sk_linear_backward_weight(
+                f(dweight),
+                optional(dbias),
+                f(dy),
+                f(x),
+                dy.shape().rows(),
+                x.shape().last(),
+                dy.shape().last());
+    }
+
+    @Override
+    public void attentionForward(Tensor out, Tensor lse, Tensor qkv) {
+        Native.sk_attention_forward(
+                f(out),
+                f(lse),
+                f(qkv),
+                qkv.shape().size(0),
+                qkv.shape().size(1),
+                qkv.shape().size(3),
+                qkv.shape().size(4));
+    }
+
+    @Override
+    public void attentionBackward(Tensor dqkv, Tensor dout, Tensor qkv, Tensor out, Tensor lse) {
+        Native.sk_attention_backward(
+                f(dqkv),
+                f(dout),
+                f(qkv),
+                f(out),
+                f(lse),
+                qkv.shape().size(0),
+                qkv.shape().size(1),
+                qkv.shape().size(3),
+                qkv.shape().size(4));
+    }
+
+    @Override
+    public void layerNormForward(Tensor y, Tensor mean, Tensor rstd, Tensor x, Tensor gamma, Tensor beta, float eps) {
+        Native.sk_layer_norm_forward(
+                f(y),
+                f(mean),
+                f(rstd),
+                f(x),
+                f(gamma),
+                f(beta),
+                x.shape().rows(),
+                x.shape().last(),
+                eps);
+    }
+
+    @Override
+    public void layerNormBackward(
+            Tensor dx, Tensor dgamma, Tensor dbeta, Tensor dy, Tensor x, Tensor gamma, Tensor mean, Tensor rstd) {
+        Native.sk_layer_norm_backward(
+                f(dx),
+                f(dgamma),
+                f(dbeta),
+                f(dy),
+                f(x),
+                f(gamma),
+                f(mean),
+                f(rstd),
+                x.shape().rows(),
+                x.shape().last());
+    }
+
+    @Override
+    public void geluForward(Tensor y, Tensor x) {
+        Native.sk_gelu_forward(f(y), f(x), x.count());
+    }
+
+    @Override
+    public void geluBackward(Tensor dx, Tensor dy, Tensor x) {
+        Native.sk_gelu_backward(f(dx), f(dy), f(x), x.count());
+    }
+
+    @Override
+    public void residualForward(Tensor y, Tensor x, Tensor branch, Tensor scale) {
+        Native.sk_residual_forward(f(y), f(x), f(branch), optional(scale), samples(scale), x.count() / samples(scale));
+    }
+
+    @Override
+    public void residualBackward(Tensor dbranch, Tensor dy, Tensor scale) {
+        Native.sk_residual_backward(f(dbranch), f(dy), optional(scale), samples(scale), dy.count() / samples(scale));
+    }
+
+    @Override
+    public void dropPathScale(Tensor scale, Tensor uniform, float rate) {
+        Native.sk_drop_path_scale(f(scale), f(uniform), scale.count(), rate);
+    }
+
+    @Override
+    public void patchMask(Tensor idsKeep, Tensor idsMasked, Tensor idsRestore, Tensor noise) {
+        Native.sk_patch_mask(
+                i(idsKeep),
+                i(idsMasked),
+                i(idsRestore),
+                f(noise),
+                noise.shape().size(0),
+                noise.shape().size(1),
+                idsKeep.shape().size(1),
+                idsMasked.shape().size(1));
+    }
+
+    @Override
+    public void patchGather(Tensor patches, Tensor images, Tensor ids, int patch) {
+        Native.sk_patch_gather(
+                f(patches),
+                f(images),
+                ids == null ? 0 : i(ids),
+                images.shape().size(0),
+                images.shape().size(1),
+                images.shape().size(2),
+                images.shape().size(3),
+                patch,
+                patches.shape().size(1));
+    }
+
+    @Override
+    public void embedTokensForward(Tensor tokens, Tensor projected, Tensor cls, Tensor pos, Tensor ids) {
+        Native.sk_embed_tokens_forward(
+                f(tokens),
+                f(projected),
+                f(cls),
+                f(pos),
+                ids == null ? 0 : i(ids),
+                projected.shape().size(0),
+                projected.shape().size(1),
+                projected.shape().last());
+    }
+
+    @Override
+    public void embedTokensBackward(Tensor dprojected, Tensor dcls, Tensor dpos, Tensor dtokens, Tensor ids) {
+        Native.sk_embed_tokens_backward(
+                f(dprojected),
+                optional(dcls),
+                optional(dpos),
+                f(dtokens),
+                ids == null ? 0 : i(ids),
+                dprojected.shape().size(0),
+                dprojected.shape().size(1),
+                dprojected.shape().last());
+    }
+
+    @Override
+    public void unshuffleForward(Tensor y, Tensor x, Tensor maskToken, Tensor pos, Tensor idsRestore) {
+        Native.sk_unshuffle_forward(
+                f(y),
+                f(x),
+                f(maskToken),
+                f(pos),
+                i(idsRestore),
+                x.shape().size(0),
+                y.shape().size(1) - 1,
+                x.shape().size(1) - 1,
+                x.shape().last());
+    }
+
+    @Override
+    public void unshuffleBackward(Tensor dx, Tensor dmaskToken, Tensor dy, Tensor idsRestore) {
+        Native.sk_unshuffle_backward(
+                f(dx),
+                f(dmaskToken),
+                f(dy),
+                i(idsRestore),
+                dx.shape().size(0),
+                dy.shape().size(1) - 1,
+                dx.shape().size(1) - 1,
+                dx.shape().last());
+    }
+
+    @Override
+    public void gatherTokensForward(Tensor y, Tensor x, Tensor ids) {
+        Native.sk_gather_tokens_forward(
+                f(y),
+                f(x),
+                i(ids),
+                x.shape().size(0),
+                x.shape().size(1) - 1,
+                y.shape().size(1),
+                x.shape().last());
+    }
+
+    @Override
+    public void gatherTokensBackward(Tensor dx, Tensor dy, Tensor idsRestore, int first) {
+        Native.sk_gather_tokens_backward(
+                f(dx),
+                f(dy),
+                i(idsRestore),
+                dx.shape().size(0),
+                dx.shape().size(1) - 1,
+                first,
+                dy.shape().size(1),
+                dx.shape().last());
+    }
+
+    @Override
+    public void meanPoolForward(Tensor y, Tensor x) {
+        Native.sk_mean_pool_forward(
+                f(y), f(x), x.shape().size(0), x.shape().size(1), x.shape().last());
+    }
+
+    @Override
+    public void meanPoolBackward(Tensor dx, Tensor dy) {
+        Native.sk_mean_pool_backward(
+                f(dx), f(dy), dx.shape().size(0), dx.shape().size(1), dx.shape().last());
+    }
+
+    @Override
+    public void classTokenForward(Tensor y, Tensor x) {
+        Native.sk_class_token_forward(
+                f(y), f(x), x.shape().size(0), x.shape().size(1), x.shape().last());
+    }
+
+    @Override
+    public void classTokenBackward(Tensor dx, Tensor dy) {
+        Native.sk_class_token_backward(
+                f(dx), f(dy), dx.shape().size(0), dx.shape().size(1), dx.shape().last());
+    }
+
+    @Override
+    public void cosineLossForward(Tensor loss, Tensor stats, Tensor pred, Tensor teacher, int axis, boolean center) {
+        Native.sk_cosine_loss_forward(
+                f(loss),
+                f(stats),
+                f(pred),
+                f(teacher),
+                pred.shape().size(0),
+                pred.shape().size(1),
+                pred.shape().last(),
+                skip(pred, teacher),
+                axis,
+                center ? 1 : 0);
+    }
+
+    @Override
+    public void cosineLossBackward(
+            Tensor dpred, Tensor dloss, Tensor stats, Tensor pred, Tensor teacher, int axis, boolean center) {
+        Native.sk_cosine_loss_backward(
+                f(dpred),
+                f(dloss),
+                f(stats),
+                f(pred),
+                f(teacher),
+                pred.shape().size(0),
+                pred.shape().size(1),
+                pred.shape().last(),
+                skip(pred, teacher),
+                axis,
+                center ? 1 : 0);
+    }
+
+    @Override
+    public void normalizeTarget(Tensor target, Tensor teacher) {
+        Native.sk_normalize_target(
+                f(target),
+                f(teacher),
+                target.shape().size(0),
+                target.shape().size(1),
+                target.shape().last(),
+                skip(target, teacher));
+    }
+
+    @Override
+    public void regressionLossForward(Tensor loss, Tensor stats, Tensor pred, Tensor teacher, int kind) {
+        Native.sk_regression_loss_forward(
+                f(loss),
+                f(stats),
+                f(pred),
+                f(teacher),
+                pred.shape().size(0),
+                pred.shape().size(1),
+                pred.shape().last(),
+                skip(pred, teacher),
+                kind);
+    }
+
+    @Override
+    public void regressionLossBackward(
+            Tensor dpred, Tensor dloss, Tensor stats, Tensor pred, Tensor teacher, int kind) {
+        Native.sk_regression_loss_backward(
+                f(dpred),
+                f(dloss),
+                f(stats),
+                f(pred),
+                f(teacher),
+                pred.shape().size(0),
+                pred.shape().size(1),
+                pred.shape().last(),
+                skip(pred, teacher),
+                kind);
+    }
+
+    @Override
+    public void pixelLossForward(
+            Tensor loss, Tensor stats, Tensor pred, Tensor images, Tensor ids, int patch, boolean normPix) {
+        Native.sk_pixel_loss_forward(
+                f(loss),
+                f(stats),
+                f(pred),
+                f(images),
+                i(ids),
+                images.shape().size(0),
+                images.shape().size(1),
+                images.shape().size(2),
+                images.shape().size(3),
+                patch,
+                ids.shape().size(1),
+                normPix ? 1 : 0);
+    }
+
+    @Override
+    public void pixelLossBackward(
+            Tensor dpred,
+            Tensor dloss,
+            Tensor stats,
+            Tensor pred,
+            Tensor images,
+            Tensor ids,
+            int patch,
+            boolean normPix) {
+        Native.sk_pixel_loss_backward(
+                f(dpred),
+                f(dloss),
+                f(stats),
+                f(pred),
+                f(images),
+                i(ids),
+                images.shape().size(0),
+                images.shape().size(1),
+                images.shape().size(2),
+                images.shape().size(3),
+                patch,
+                ids.shape().size(1),
+                normPix ? 1 : 0);
+    }
+
+    @Override
+    public void crossEntropyForward(Tensor loss, Tensor lse, Tensor logits, Tensor target) {
+        Native.sk_cross_entropy_forward(
+                f(loss),
+                f(lse),
+                f(logits),
+                f(target),
+                logits.shape().rows(),
+                logits.shape().last());
+    }
+
+    @Override
+    public void crossEntropyBackward(Tensor dlogits, Tensor dloss, Tensor lse, Tensor logits, Tensor target) {
+        Native.sk_cross_entropy_backward(
+                f(dlogits),
+                f(dloss),
+                f(lse),
+                f(logits),
+                f(target),
+                logits.shape().rows(),
+                logits.shape().last());
+    }
+
+    @Override
+    public void batchNormForward(
+            Tensor y,
+            Tensor mean,
+            Tensor rstd,
+            Tensor runningMean,
+            Tensor runningVar,
+            Tensor x,
+            float eps,
+            float momentum,
+            boolean training) {
+        Native.sk_batch_norm_forward(
+                f(y),
+                f(mean),
+                f(rstd),
+                f(runningMean),
+                f(runningVar),
+                f(x),
+                x.shape().rows(),
+                x.shape().last(),
+                eps,
+                momentum,
+                training ? 1 : 0);
+    }
+
+    @Override
+    public void batchNormBackward(Tensor dx, Tensor dy, Tensor x, Tensor mean, Tensor rstd) {
+        Native.sk_batch_norm_backward(
+                f(dx),
+                f(dy),
+                f(x),
+                f(mean),
+                f(rstd),
+                x.shape().rows(),
+                x.shape().last());
+    }
+
+    @Override
+    public void adamw(Tensor param, Tensor m, Tensor v, Tensor grad, Tensor hyper) {
+        Native.sk_adamw(f(param), f(m), f(v), f(grad), f(hyper), param.count());
+    }
+
+    @Override
+    public void lars(Tensor param, Tensor mu, Tensor grad, Tensor hyper, boolean adapt) {
+        Native.sk_lars(f(param), f(mu), f(grad), f(hyper), param.count(), adapt ? 1 : 0);
+    }
+
+    @Override
+    public void ema(Tensor teacher, Tensor student, Tensor momentum) {
+        Native.sk_ema(f(teacher), f(student), f(momentum), teacher.count());
+    }
+
+    @Override
+    public double sumSquares(Tensor x) {
+        return Native.sk_sum_squares(f(x), x.count());
+    }
+
+    /** The address of an F32 tensor. */
+    private static long f(Tensor t) {
+        if (t.dtype() != DType.F32) {
+            throw new IllegalArgumentException("cpu: this kernel takes F32 tensors, but got " + t);
+        }
+        return t.address();
+    }
+
+    private static long optional(Tensor t) {
+        return t == null ? 0 : f(t);
+    }
+
+    /** The address of an I32 tensor. */
+    private static long i(Tensor t) {
+        if (t.dtype() != DType.I32) {
+            throw new IllegalArgumentException("cpu: this kernel takes I32 ids, but got " + t);
+        }
+        return t.address();
+    }
+
+    private static int samples(Tensor scale) {
+        return scale == null ? 1 : scale.count();
+    }
+
+    private static int skip(Tensor pred, Tensor teacher) {
+        return teacher.shape().size(1) - pred.shape().size(1);
+    }
+}
