@@ -1,0 +1,74 @@
+package sdae.nn;
+
+import java.util.List;
+import java.util.stream.Stream;
+import sdae.tensor.Checks;
+import sdae.tensor.Parameter;
+import sdae.tensor.Shape;
+import sdae.tensor.Tensor;
+import sdae.tensor.op.AttentionOp;
+
+/**
+ * One pre-norm transformer block of timm's ViT: x += proj(attention(norm1(x))), x += fc2(gelu(fc1(norm2(x)))). Both branches
+ * take a per-sample drop-path scale.
+ */
+public final class Block {
+    private final int heads;
+    private final LayerNorm norm1;
+    private final Linear qkv;
+    private final Linear proj;
+    private final LayerNorm norm2;
+    private final Linear fc1;
+    private final Linear fc2;
+
+    /**
+     * @param prefix e.g. {@code blocks.0}
+     * @throws IllegalArgumentException when heads does not divide width
+     */
+    public Block(String prefix, int width, int heads, int mlpWidth) {
+        Checks.that(
+                heads > 0 && width % heads == 0,
+                "block",
+                "heads must divide the width, but " + heads + " heads and width " + width + " leave " + width % Math.max(1, heads));
+        this.heads = heads;
+        norm1 = LayerNorm.of(prefix + ".norm1", width);
+        qkv = Linear.of(prefix + ".attn.qkv", width, 3 * width);
+        proj = Linear.of(prefix + ".attn.proj", width, width);
+        norm2 = LayerNorm.of(prefix + ".norm2", width);
+        fc1 = Linear.of(prefix + ".mlp.fc1", width, mlpWidth);
+        fc2 = Linear.of(prefix + ".mlp.fc2", mlpWidth, width);
+    }
+
+    /** x [B, N, D] to the same; the scales [B] are nullable. Without recording, its temporaries are freed at once. */
+    public Tensor forward(Tensor x, Tensor attentionScale, Tensor mlpScale) {
+        if (x.tape().recording()) {
+            return mlp(attention(x, attentionScale), mlpScale);
+        }
+        return x.tape().scoped(() -> mlp(attention(x, attentionScale), mlpScale));
+    }
+
+    private Tensor attention(Tensor x, Tensor scale) {
+        Shape shape = x.shape();
+        int batch = shape.size(0);
+        int tokens = shape.size(1);
+        int width = shape.size(2);
+        Tensor packed = qkv.forward(norm1.forward(x)).reshape(batch, tokens, 3, heads, width / heads);
+        return proj.forwardResidual(AttentionOp.apply(packed).reshape(batch, tokens, width), x, scale);
+    }
+
+    private Tensor mlp(Tensor x, Tensor scale) {
+        return fc2.forwardResidual(fc1.forwardGelu(norm2.forward(x)), x, scale);
+    }
+
+    public List<Parameter> parameters() {
+        return Stream.of(
+                        norm1.parameters(),
+                        qkv.parameters(),
+                        proj.parameters(),
+                        norm2.parameters(),
+                        fc1.parameters(),
+                        fc2.parameters())
+                .flatMap(List::stream)
+                .toList();
+    }
+}

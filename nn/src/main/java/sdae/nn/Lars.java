@@ -1,0 +1,51 @@
+package sdae.nn;
+
+import java.util.ArrayList;
+import java.util.List;
+import sdae.tensor.Backend;
+import sdae.tensor.DType;
+import sdae.tensor.Parameter;
+import sdae.tensor.ParameterBuffer;
+import sdae.tensor.Tensor;
+
+/**
+ * LARS (You et al. 2017, arXiv:1708.03888) as MAE's linear probe uses it: tensors with more than one size are decayed and
+ * scaled by trust * |w| / |g|; the momentum buffer comes before the learning rate.
+ */
+public final class Lars implements AutoCloseable {
+    private final Backend backend;
+    private final double momentum;
+    private final double trust;
+    private final Tensor hyper;
+    private final List<Launch> launches = new ArrayList<>();
+
+    private record Launch(Parameter parameter, Tensor mu, boolean adapt) {}
+
+    public Lars(Backend backend, ParameterBuffer parameters, double momentum, double trust) {
+        this.backend = backend;
+        this.momentum = momentum;
+        this.trust = trust;
+        hyper = Tensor.persistent(backend, DType.F32, 4);
+        for (Parameter p : parameters.parameters().values()) {
+            if (p.trainable()) {
+                launches.add(new Launch(
+                        p, Tensor.persistent(backend, DType.F32, p.shape()), p.shape().rank() > 1));
+            }
+        }
+    }
+
+    /** One step of every tensor. */
+    public void step(double lr, double weightDecay) {
+        hyper.set((float) lr, (float) momentum, (float) trust, (float) weightDecay);
+        for (Launch launch : launches) {
+            Parameter p = launch.parameter;
+            backend.lars(p.value(), launch.mu, p.grad(), hyper, launch.adapt);
+        }
+    }
+
+    @Override
+    public void close() {
+        hyper.close();
+        launches.forEach(launch -> launch.mu.close());
+    }
+}
