@@ -9,17 +9,6 @@
 
 namespace {
 constexpr long kChunk = 1 << 16;
-
-/** f(vector index, count) over [begin, end): whole vectors, then one head of `count` values. */
-template <typename F>
-void sweep(long begin, long end, F f) {
-  long i = begin;
-  for (; i + kLanes <= end; i += kLanes) f(i, kLanes);
-  if (i < end) f(i, static_cast<int>(end - i));
-}
-
-inline vfloat get(const float* p, int n) { return n == kLanes ? load(p) : load_head(p, n); }
-inline void put(float* p, vfloat v, int n) { n == kLanes ? store(p, v) : store_head(p, v, n); }
 }  // namespace
 
 extern "C" {

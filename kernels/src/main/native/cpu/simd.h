@@ -52,6 +52,26 @@ inline void store_head(float* p, vfloat v, long n) {
 #endif
 }
 
+/** Sweeps [begin, end): f(first, kLanes) for whole vectors, then once f(first, count) for what is left. */
+template <typename F>
+inline void sweep(long begin, long end, F f) {
+  long i = begin;
+  for (; i + kLanes <= end; i += kLanes) f(i, kLanes);
+  if (i < end) f(i, static_cast<int>(end - i));
+}
+/** Loads and stores for the body of a sweep: n is kLanes (known when inlined) or the length of the tail. */
+inline vfloat get(const float* p, int n) { return n == kLanes ? load(p) : load_head(p, n); }
+inline void put(float* p, vfloat v, int n) { n == kLanes ? store(p, v) : store_head(p, v, n); }
+
+/** All bits set in the first n lanes. */
+inline vint lanes_below(int n) {
+  vint lane;
+  for (int i = 0; i < kLanes; i++) lane[i] = i;
+  return lane < n;
+}
+/** The first n lanes of v, zeros behind them: for sums over a tail. */
+inline vfloat keep(vfloat v, int n) { return n == kLanes ? v : lanes_below(n) ? v : vfloat{}; }
+
 // GCC 12 warns of an uninitialised operand inside the plain AVX-512 forms of sqrt and roundscale; the masked ones are
 // the same instruction.
 
@@ -95,6 +115,16 @@ inline float sum_lanes(vfloat v) {
   for (int step = kLanes / 2; step > 0; step /= 2)
     for (int i = 0; i < step; i++) x[i] += x[i + step];
   return x[0];
+}
+/** Sum over i in [0, n) of f(first, count), a vector at a time in four chains; f returns zeros behind `count` lanes. */
+template <typename F>
+inline float sum_over(long n, F f) {
+  vfloat s[4] = {};
+  long i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes)
+    for (int k = 0; k < 4; k++) s[k] += f(i + k * kLanes, kLanes);
+  sweep(i, n, [&](long j, int count) { s[0] += f(j, count); });
+  return sum_lanes((s[0] + s[1]) + (s[2] + s[3]));
 }
 inline float max_lanes(vfloat v) {
   float x[kLanes];
