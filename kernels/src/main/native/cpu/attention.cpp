@@ -133,16 +133,25 @@ inline void gather_rows(V (&r)[4], const float* const* row, long at) {
   }
 }
 
+template <int...>
+struct Lanes {};
+
+/** Lane i of zip: of group i/4, counted in the two vectors one behind the other. */
+template <int step, bool high>
+constexpr int zip_from(int i, int width) {
+  int lane = step == 1 ? i % 4 / 2 : i % 2;
+  return (i % 4 / (step == 1 ? 1 : 2) % 2) * width + i / 4 * 4 + lane + 2 * high;
+}
+
+template <int step, bool high, typename V, int... i>
+inline V zip_lanes(V a, V b, Lanes<i...>) {
+  return __builtin_shufflevector(a, b, zip_from<step, high>(i, sizeof...(i))...);
+}
+
 /** In every group of 4 lanes: `step` 1 takes a0 b0 a1 b1, 2 takes a0 a1 b0 b1; those of the upper half if `high`. */
 template <int step, bool high, typename V>
 inline V zip(V a, V b) {
-  constexpr int kW = kWidth<V>;
-  constexpr auto from = [](int i) {
-    int lane = step == 1 ? i % 4 / 2 : i % 2;
-    return (i % 4 / (step == 1 ? 1 : 2) % 2) * kW + i / 4 * 4 + lane + 2 * high;
-  };
-  typedef decltype(V{} < V{}) Index;
-  return __builtin_shuffle(a, b, Index{from(__integer_pack(kW))...});
+  return zip_lanes<step, high>(a, b, Lanes<__integer_pack(kWidth<V>)...>{});
 }
 
 /** Transposes every 4x4 block. */
@@ -232,8 +241,8 @@ inline void row_tiles(long rows, long vec, F& f) {
   for (long tiles = ceil_div(rows, kMost), row = 0; tiles > 0; tiles--) {
     long count = ceil_div(rows - row, tiles);
     switch (count) {
-#define SK_ROWS(n) \
-  case n:          \
+#define SK_ROWS(n)                                                       \
+  case n:                                                                \
     if constexpr (n <= kMost) f.template operator()<n, kVecs>(row, vec); \
     break;
       SK_ROWS(1) SK_ROWS(2) SK_ROWS(3) SK_ROWS(4) SK_ROWS(5) SK_ROWS(6) SK_ROWS(7) SK_ROWS(8)
@@ -265,16 +274,13 @@ struct Sizes {
   long batch, tokens, heads, size;
   float scale, scale2;  // 1/sqrt(Dh), and times log2(e)
 
-  Sizes(int batch, int tokens, int heads, int head_size)
-      : batch(batch), tokens(tokens), heads(heads), size(head_size) {
+  Sizes(int batch, int tokens, int heads, int head_size) : batch(batch), tokens(tokens), heads(heads), size(head_size) {
     scale = 1.0f / vsqrt(splat(static_cast<float>(head_size)))[0];
     scale2 = scale * 1.44269504088896341f;
   }
   long packed() const { return ceil_div(size, kLanes) * kLanes; }
   /** Part 0, 1, 2 = q, k, v of a head. */
-  long at(long head, int part) const {
-    return ((head / heads * tokens * 3 + part) * heads + head % heads) * size;
-  }
+  long at(long head, int part) const { return ((head / heads * tokens * 3 + part) * heads + head % heads) * size; }
   long out_at(long head) const { return (head / heads * tokens * heads + head % heads) * size; }
   Rows part(const float* qkv, long head, int part) const { return {qkv + at(head, part), 3 * heads * size}; }
   Rows outs(const float* out, long head) const { return {out + out_at(head), heads * size}; }
@@ -304,10 +310,13 @@ inline void for_chunks(long tokens, long most_vecs, F f) {
 template <typename F>
 inline void for_widths(const Chunk& c, F f) {
   if (c.vecs) f(vfloat{}, 0L, c.vecs);
-  if (c.tail == kLanes) f(vfloat{}, c.vecs * kLanes, 1L);
-  else if (c.tail == 4) f(v4{}, c.vecs * kLanes, 1L);
+  if (c.tail == kLanes)
+    f(vfloat{}, c.vecs * kLanes, 1L);
+  else if (c.tail == 4)
+    f(v4{}, c.vecs * kLanes, 1L);
 #if defined(__AVX512F__)
-  else if (c.tail == 8) f(v8{}, c.vecs * kLanes, 1L);
+  else if (c.tail == 8)
+    f(v8{}, c.vecs * kLanes, 1L);
 #endif
 }
 
@@ -355,19 +364,20 @@ void forward_head(float* out, float* lse, const float* qkv, const Sizes& s, long
         transpose<V>(qt + lane + i * kW, stride, q, c.first + lane + i * kW, n, s.size);
         store_as(peak + lane + i * kW, all<V>(-3.0e38f));
       }
-      for_tiles(n, vecs, SK_TILE(long row, long vec) {
-        V acc[kRows][kVecs];
-        product<false>(acc, k[row], k.stride, qt + lane + vec * kW, stride, s.size);
-        for (int j = 0; j < kVecs; j++) {
-          long at = lane + (vec + j) * kW;
-          V most_yet = load_as<V>(peak + at);
-          for (int r = 0; r < kRows; r++) {
-            store_as(p + (row + r) * stride + at, acc[r][j]);
-            most_yet = most_yet > acc[r][j] ? most_yet : acc[r][j];
-          }
-          store_as(peak + at, most_yet);
-        }
-      });
+      for_tiles(
+          n, vecs, SK_TILE(long row, long vec) {
+            V acc[kRows][kVecs];
+            product<false>(acc, k[row], k.stride, qt + lane + vec * kW, stride, s.size);
+            for (int j = 0; j < kVecs; j++) {
+              long at = lane + (vec + j) * kW;
+              V most_yet = load_as<V>(peak + at);
+              for (int r = 0; r < kRows; r++) {
+                store_as(p + (row + r) * stride + at, acc[r][j]);
+                most_yet = most_yet > acc[r][j] ? most_yet : acc[r][j];
+              }
+              store_as(peak + at, most_yet);
+            }
+          });
       for (long i = 0; i < vecs; i++) {
         long at = lane + i * kW;
         V shift = load_as<V>(peak + at) * s.scale2, sum[2] = {};
@@ -382,13 +392,15 @@ void forward_head(float* out, float* lse, const float* qkv, const Sizes& s, long
         for (int l = 0; l < kW && at + l < c.count; l++) lse[c.first + at + l] = value[l];
       }
     });
-    for_tiles(c.count, s.packed() / kLanes, SK_TILE(long row, long vec) {
-      vfloat acc[kRows][kVecs];
-      product<true>(acc, p + row, stride, v.p + vec * kLanes, v.stride, n);
-      for (int r = 0; r < kRows; r++)
-        for (int j = 0; j < kVecs; j++)
-          put(out + (c.first + row + r) * s.heads * s.size, vec + j, s.size, acc[r][j], splat(inverse[row + r]), false);
-    });
+    for_tiles(
+        c.count, s.packed() / kLanes, SK_TILE(long row, long vec) {
+          vfloat acc[kRows][kVecs];
+          product<true>(acc, p + row, stride, v.p + vec * kLanes, v.stride, n);
+          for (int r = 0; r < kRows; r++)
+            for (int j = 0; j < kVecs; j++)
+              put(out + (c.first + row + r) * s.heads * s.size, vec + j, s.size, acc[r][j], splat(inverse[row + r]),
+                  false);
+        });
   });
 }
 
@@ -425,39 +437,43 @@ void backward_head(float* dqkv, const float* dout, const float* qkv, const float
         transpose_dot<V>(dyt + at, stride, dots + at, dy, y, c.first + at, n, s.size);
         for (int l = 0; l < kW; l++) shift[at + l] = -1.44269504088896341f * lse[min_of(c.first + at + l, n - 1)];
       }
-      for_tiles(n, vecs, SK_TILE(long row, long vec) {
-        long at = lane + vec * kW;
-        V acc[kRows][kVecs];
-        product<false>(acc, k[row], k.stride, qt + at, stride, s.size);
-        for (int r = 0; r < kRows; r++)
-          for (int j = 0; j < kVecs; j++)
-            store_as(p + (row + r) * stride + at + j * kW,
-                     exp2_of(muladd(acc[r][j], all<V>(s.scale2), load_as<V>(shift + at + j * kW))));
-        product<false>(acc, v[row], v.stride, dyt + at, stride, s.size);
-        for (int r = 0; r < kRows; r++)
-          for (int j = 0; j < kVecs; j++) {
-            long to = (row + r) * stride + at + j * kW;
-            store_as(ds + to, load_as<V>(p + to) * (acc[r][j] - load_as<V>(dots + at + j * kW)));
-          }
-      });
+      for_tiles(
+          n, vecs, SK_TILE(long row, long vec) {
+            long at = lane + vec * kW;
+            V acc[kRows][kVecs];
+            product<false>(acc, k[row], k.stride, qt + at, stride, s.size);
+            for (int r = 0; r < kRows; r++)
+              for (int j = 0; j < kVecs; j++)
+                store_as(p + (row + r) * stride + at + j * kW,
+                         exp2_of(muladd(acc[r][j], all<V>(s.scale2), load_as<V>(shift + at + j * kW))));
+            product<false>(acc, v[row], v.stride, dyt + at, stride, s.size);
+            for (int r = 0; r < kRows; r++)
+              for (int j = 0; j < kVecs; j++) {
+                long to = (row + r) * stride + at + j * kW;
+                store_as(ds + to, load_as<V>(p + to) * (acc[r][j] - load_as<V>(dots + at + j * kW)));
+              }
+          });
     });
-    for_tiles(c.count, head_vecs, SK_TILE(long row, long vec) {
-      vfloat acc[kRows][kVecs];
-      product<true>(acc, ds + row, stride, k.p + vec * kLanes, k.stride, n);
-      for (int r = 0; r < kRows; r++)
-        for (int j = 0; j < kVecs; j++)
-          put(dq + (c.first + row + r) * token, vec + j, s.size, acc[r][j], splat(s.scale), false);
-    });
-    for_tiles(n, head_vecs, SK_TILE(long row, long vec) {
-      vfloat acc[kRows][kVecs];
-      product<false>(acc, p + row * stride, stride, dy[c.first] + vec * kLanes, dy.stride, c.count);
-      for (int r = 0; r < kRows; r++)
-        for (int j = 0; j < kVecs; j++) put(dv + (row + r) * token, vec + j, s.size, acc[r][j], splat(1), c.first > 0);
-      product<false>(acc, ds + row * stride, stride, q[c.first] + vec * kLanes, q.stride, c.count);
-      for (int r = 0; r < kRows; r++)
-        for (int j = 0; j < kVecs; j++)
-          put(dk + (row + r) * token, vec + j, s.size, acc[r][j], splat(s.scale), c.first > 0);
-    });
+    for_tiles(
+        c.count, head_vecs, SK_TILE(long row, long vec) {
+          vfloat acc[kRows][kVecs];
+          product<true>(acc, ds + row, stride, k.p + vec * kLanes, k.stride, n);
+          for (int r = 0; r < kRows; r++)
+            for (int j = 0; j < kVecs; j++)
+              put(dq + (c.first + row + r) * token, vec + j, s.size, acc[r][j], splat(s.scale), false);
+        });
+    for_tiles(
+        n, head_vecs, SK_TILE(long row, long vec) {
+          vfloat acc[kRows][kVecs];
+          product<false>(acc, p + row * stride, stride, dy[c.first] + vec * kLanes, dy.stride, c.count);
+          for (int r = 0; r < kRows; r++)
+            for (int j = 0; j < kVecs; j++)
+              put(dv + (row + r) * token, vec + j, s.size, acc[r][j], splat(1), c.first > 0);
+          product<false>(acc, ds + row * stride, stride, q[c.first] + vec * kLanes, q.stride, c.count);
+          for (int r = 0; r < kRows; r++)
+            for (int j = 0; j < kVecs; j++)
+              put(dk + (row + r) * token, vec + j, s.size, acc[r][j], splat(s.scale), c.first > 0);
+        });
   });
 }
 
@@ -487,8 +503,7 @@ void SK(attention_backward)(sk_f32 dqkv, sk_cf32 dout, sk_cf32 qkv, sk_cf32 out,
                             int heads, int head_size) {
   Sizes s(batch, tokens, heads, head_size);
   long most = most_vecs(tokens, BCHUNK);
-  for_heads(s, backward_bytes(s, most), [&](long head, float* scratch) {
-    backward_head(dqkv, dout, qkv, out, lse, s, head, most, scratch);
-  });
+  for_heads(s, backward_bytes(s, most),
+            [&](long head, float* scratch) { backward_head(dqkv, dout, qkv, out, lse, s, head, most, scratch); });
 }
 }

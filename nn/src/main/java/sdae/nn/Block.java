@@ -29,7 +29,8 @@ public final class Block {
         Checks.that(
                 heads > 0 && width % heads == 0,
                 "block",
-                "heads must divide the width, but " + heads + " heads and width " + width + " leave " + width % Math.max(1, heads));
+                "heads must divide the width, but " + heads + " heads and width " + width + " leave "
+                        + width % Math.max(1, heads));
         this.heads = heads;
         norm1 = LayerNorm.of(prefix + ".norm1", width);
         qkv = Linear.of(prefix + ".attn.qkv", width, 3 * width);

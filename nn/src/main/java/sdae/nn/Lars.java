@@ -29,7 +29,9 @@ public final class Lars implements AutoCloseable {
         for (Parameter p : parameters.parameters().values()) {
             if (p.trainable()) {
                 launches.add(new Launch(
-                        p, Tensor.persistent(backend, DType.F32, p.shape()), p.shape().rank() > 1));
+                        p,
+                        Tensor.persistent(backend, DType.F32, p.shape()),
+                        p.shape().rank() > 1));
             }
         }
     }

@@ -41,8 +41,8 @@ public final class Positions {
         Checks.that(
                 table.length == (1 + rows * cols) * width,
                 "positions",
-                "a table of " + rows + "x" + cols + " positions and width " + width + " has " + (1 + rows * cols) * width
-                        + " values, but got " + table.length);
+                "a table of " + rows + "x" + cols + " positions and width " + width + " has "
+                        + (1 + rows * cols) * width + " values, but got " + table.length);
         float[] resized = new float[(1 + newRows * newCols) * width];
         System.arraycopy(table, 0, resized, 0, width);
         double[] columnWeights = new double[4];

@@ -20,16 +20,24 @@ public record CosineLossOp(Tensor pred, Tensor teacher, Tensor stats, Axis axis,
     /** What the compared vectors run over. */
     public enum Axis {
         /** One cosine per fold and channel, over the fold's tokens: what the released code computes on folds. */
-        TOKEN,
+        TOKEN(0),
         /** One cosine per token, over its channels. */
-        CHANNEL
+        CHANNEL(1);
+
+        private final int code;
+
+        Axis(int code) {
+            this.code = code;
+        }
     }
 
     /** {@code center} (token axis only) takes each channel's mean over the fold from both sides first. */
     public static Tensor apply(Tensor pred, Tensor teacher, Axis axis, boolean center) {
         checkTeacher("cosineLoss", pred, teacher);
         Checks.that(
-                !center || axis == Axis.TOKEN, "cosineLoss", "centring is defined for the token axis, but axis is " + axis);
+                !center || axis == Axis.TOKEN,
+                "cosineLoss",
+                "centring is defined for the token axis, but axis is " + axis);
         Shape shape = pred.shape();
         int folds = shape.size(0);
         int tokens = shape.size(1);
@@ -37,7 +45,7 @@ public record CosineLossOp(Tensor pred, Tensor teacher, Tensor stats, Axis axis,
         Tape tape = pred.tape();
         Tensor loss = tape.empty(DType.F32, 1);
         Tensor stats = tape.empty(DType.F32, 2 * folds * tokens + 5 * cosines);
-        tape.backend().cosineLossForward(loss, stats, pred, teacher, axis.ordinal(), center);
+        tape.backend().cosineLossForward(loss, stats, pred, teacher, axis.code, center);
         return tape.record(new CosineLossOp(pred, teacher, stats, axis, center), loss, pred.needsGradient());
     }
 
@@ -56,7 +64,7 @@ public record CosineLossOp(Tensor pred, Tensor teacher, Tensor stats, Axis axis,
     @Override
     public void backward(Tensor dloss, Gradients gradients) {
         Tensor dpred = pred.tape().emptyLike(pred);
-        pred.tape().backend().cosineLossBackward(dpred, dloss, stats, pred, teacher, axis.ordinal(), center);
+        pred.tape().backend().cosineLossBackward(dpred, dloss, stats, pred, teacher, axis.code, center);
         gradients.add(pred, dpred);
     }
 }

@@ -19,7 +19,12 @@ public record CrossEntropyOp(Tensor logits, Tensor target, Tensor lse) implement
     public static Tensor apply(Tensor logits, Tensor target) {
         Checks.rank("crossEntropy", "logits", logits.shape(), 2);
         Checks.matches(
-                "crossEntropy", "target", target.shape(), "logits", logits.shape(), logits.shape().sizes());
+                "crossEntropy",
+                "target",
+                target.shape(),
+                "logits",
+                logits.shape(),
+                logits.shape().sizes());
         Tape tape = logits.tape();
         Tensor loss = tape.empty(DType.F32, 1);
         Tensor lse = tape.empty(DType.F32, logits.shape().rows());

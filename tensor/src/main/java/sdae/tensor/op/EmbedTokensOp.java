@@ -26,7 +26,9 @@ public record EmbedTokensOp(Tensor projected, Parameter cls, Parameter pos, Tens
         int width = shape.size(2);
         Checks.matches("embedTokens", "cls", cls.shape(), "projected", shape, 1, 1, width);
         Checks.that(
-                pos.shape().rank() == 3 && pos.shape().last() == width && pos.shape().size(1) > 1,
+                pos.shape().rank() == 3
+                        && pos.shape().last() == width
+                        && pos.shape().size(1) > 1,
                 "embedTokens",
                 "pos must be [1, 1+patches, " + width + "] to match projected " + shape + ", but is " + pos.shape());
         if (ids == null) {

@@ -21,7 +21,8 @@ public record GatherTokensOp(Tensor x, PatchMask mask) implements Op {
         Shape shape = x.shape();
         Checks.rank("gatherTokens", "x", shape, 3);
         Shape restore = mask.idsRestore().shape();
-        Checks.matches("gatherTokens", "x", shape, "idsRestore", restore, restore.size(0), 1 + restore.size(1), shape.last());
+        Checks.matches(
+                "gatherTokens", "x", shape, "idsRestore", restore, restore.size(0), 1 + restore.size(1), shape.last());
         Tape tape = x.tape();
         Tensor y = tape.empty(x.dtype(), shape.size(0), mask.used(), shape.last());
         tape.backend().gatherTokensForward(y, x, mask.idsMasked());

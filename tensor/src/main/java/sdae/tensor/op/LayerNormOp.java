@@ -18,15 +18,16 @@ import sdae.tensor.Tensor;
 public record LayerNormOp(Tensor x, Parameter gamma, Parameter beta, Tensor mean, Tensor rstd) implements Op {
 
     public static Tensor apply(Tensor x, Parameter gamma, Parameter beta, float eps) {
-        Checks.matches("layerNorm", "gamma", gamma.shape(), "x", x.shape(), x.shape().last());
-        Checks.matches("layerNorm", "beta", beta.shape(), "x", x.shape(), x.shape().last());
+        Checks.matches(
+                "layerNorm", "gamma", gamma.shape(), "x", x.shape(), x.shape().last());
+        Checks.matches(
+                "layerNorm", "beta", beta.shape(), "x", x.shape(), x.shape().last());
         Tape tape = x.tape();
         Tensor y = tape.emptyLike(x);
         Tensor mean = tape.empty(DType.F32, x.shape().rows());
         Tensor rstd = tape.empty(DType.F32, x.shape().rows());
         tape.backend().layerNormForward(y, mean, rstd, x, gamma.value(), beta.value(), eps);
-        return tape.record(
-                new LayerNormOp(x, gamma, beta, mean, rstd), y, x.needsGradient() || gamma.trainable());
+        return tape.record(new LayerNormOp(x, gamma, beta, mean, rstd), y, x.needsGradient() || gamma.trainable());
     }
 
     @Override

@@ -22,9 +22,20 @@ public record LinearResidualOp(Tensor x, Parameter weight, Parameter bias, Tenso
         Tensor y = tape.empty(x.dtype(), LinearOp.outputShape("linearResidual", x, weight, bias));
         Checks.sameTape("linearResidual", "x", x, "residual", residual);
         Checks.matches(
-                "linearResidual", "residual", residual.shape(), "x", x.shape(), y.shape().sizes());
+                "linearResidual",
+                "residual",
+                residual.shape(),
+                "x",
+                x.shape(),
+                y.shape().sizes());
         if (scale != null) {
-            Checks.matches("linearResidual", "scale", scale.shape(), "x", x.shape(), x.shape().size(0));
+            Checks.matches(
+                    "linearResidual",
+                    "scale",
+                    scale.shape(),
+                    "x",
+                    x.shape(),
+                    x.shape().size(0));
         }
         tape.backend().linearResidualForward(y, x, weight.value(), bias.value(), residual, scale);
         return tape.record(

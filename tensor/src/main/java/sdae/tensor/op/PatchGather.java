@@ -20,7 +20,9 @@ public final class PatchGather {
                 patch > 0 && shape.size(2) % patch == 0 && shape.size(3) % patch == 0,
                 "patchGather",
                 "image sides must be multiples of the patch " + patch + ", but images are " + shape);
-        int count = ids == null ? shape.size(2) / patch * (shape.size(3) / patch) : ids.shape().size(1);
+        int count = ids == null
+                ? shape.size(2) / patch * (shape.size(3) / patch)
+                : ids.shape().size(1);
         if (ids != null) {
             Checks.matches("patchGather", "ids", ids.shape(), "images", shape, shape.size(0), count);
         }

@@ -13,9 +13,15 @@ public record RegressionLossOp(Tensor pred, Tensor teacher, Tensor stats, Kind k
     /** The penalty of a difference d. */
     public enum Kind {
         /** d^2. */
-        MSE,
+        MSE(0),
         /** d^2/2 for |d| &lt; 1, else |d| - 1/2. */
-        SMOOTH_L1
+        SMOOTH_L1(1);
+
+        private final int code;
+
+        Kind(int code) {
+            this.code = code;
+        }
     }
 
     public static Tensor apply(Tensor pred, Tensor teacher, Kind kind) {
@@ -23,14 +29,14 @@ public record RegressionLossOp(Tensor pred, Tensor teacher, Tensor stats, Kind k
         Tape tape = pred.tape();
         Tensor loss = tape.empty(DType.F32, 1);
         Tensor stats = tape.empty(DType.F32, 2 * pred.shape().rows());
-        tape.backend().regressionLossForward(loss, stats, pred, teacher, kind.ordinal());
+        tape.backend().regressionLossForward(loss, stats, pred, teacher, kind.code);
         return tape.record(new RegressionLossOp(pred, teacher, stats, kind), loss, pred.needsGradient());
     }
 
     @Override
     public void backward(Tensor dloss, Gradients gradients) {
         Tensor dpred = pred.tape().emptyLike(pred);
-        pred.tape().backend().regressionLossBackward(dpred, dloss, stats, pred, teacher, kind.ordinal());
+        pred.tape().backend().regressionLossBackward(dpred, dloss, stats, pred, teacher, kind.code);
         gradients.add(pred, dpred);
     }
 }

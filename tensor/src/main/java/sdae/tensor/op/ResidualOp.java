@@ -16,10 +16,17 @@ import sdae.tensor.Tensor;
 public record ResidualOp(Tensor x, Tensor branch, Tensor scale) implements Op {
 
     public static Tensor apply(Tensor x, Tensor branch, Tensor scale) {
-        Checks.matches("residual", "branch", branch.shape(), "x", x.shape(), x.shape().sizes());
+        Checks.matches(
+                "residual", "branch", branch.shape(), "x", x.shape(), x.shape().sizes());
         Checks.sameTape("residual", "x", x, "branch", branch);
         if (scale != null) {
-            Checks.matches("residual", "scale", scale.shape(), "x", x.shape(), x.shape().size(0));
+            Checks.matches(
+                    "residual",
+                    "scale",
+                    scale.shape(),
+                    "x",
+                    x.shape(),
+                    x.shape().size(0));
         }
         Tape tape = x.tape();
         Tensor y = tape.emptyLike(x);

@@ -29,8 +29,7 @@ public record UnshuffleOp(Tensor x, Parameter maskToken, Tensor idsRestore) impl
         Tape tape = x.tape();
         Tensor y = tape.empty(x.dtype(), shape.size(0), 1 + patches, width);
         tape.backend().unshuffleForward(y, x, maskToken.value(), pos.value(), idsRestore);
-        return tape.record(
-                new UnshuffleOp(x, maskToken, idsRestore), y, x.needsGradient() || maskToken.trainable());
+        return tape.record(new UnshuffleOp(x, maskToken, idsRestore), y, x.needsGradient() || maskToken.trainable());
     }
 
     @Override
