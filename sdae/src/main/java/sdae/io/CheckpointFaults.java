@@ -24,7 +24,8 @@ final class CheckpointFaults {
                 return Optional.of(name + " has " + Files.size(file) + " bytes, not " + bytes);
             }
             if (!Hashes.ofFile(file).equals(listed.getValue().get("sha256").asString())) {
-                return Optional.of(name + ": checksum error" + where(file, listed.getValue().get("tensors")));
+                return Optional.of(name + ": checksum error"
+                        + where(file, listed.getValue().get("tensors")));
             }
         }
         return Optional.empty();

@@ -97,7 +97,8 @@ public final class CheckpointStore {
             throw new IllegalStateException("checkpoints: this store was opened for reading");
         }
         Path target = folder.resolve(String.format("step-%010d", step));
-        long bytes = files.values().stream().mapToLong(SafetensorsWriter::dataBytes).sum();
+        long bytes =
+                files.values().stream().mapToLong(SafetensorsWriter::dataBytes).sum();
         try {
             if (Files.exists(target)) {
                 Optional<Checkpoint> same = verified(step);
@@ -196,7 +197,8 @@ public final class CheckpointStore {
         if (lock == null) {
             warn.accept(message + "; trying the one before it");
         } else {
-            warn.accept(message + "; set aside as " + setAside(checkpoint).getFileName() + ", trying the one before it");
+            warn.accept(
+                    message + "; set aside as " + setAside(checkpoint).getFileName() + ", trying the one before it");
         }
         return Optional.empty();
     }
@@ -210,8 +212,8 @@ public final class CheckpointStore {
         if (tree.get("format").asInt() > FORMAT) {
             throw new UserError(
                     ExitCode.CHECKPOINT,
-                    Printable.of(checkpoint.toString()) + " is of format " + tree.get("format").asInt()
-                            + ", this version reads up to " + FORMAT + ": upgrade");
+                    Printable.of(checkpoint.toString()) + " is of format "
+                            + tree.get("format").asInt() + ", this version reads up to " + FORMAT + ": upgrade");
         }
         return tree;
     }

@@ -76,7 +76,8 @@ public final class CsvLog implements AutoCloseable {
         for (String line : lines.subList(1, lines.size())) {
             int comma = line.indexOf(',');
             String step = comma < 0 ? line : line.substring(0, comma);
-            boolean whole = step.matches("\\d{1,18}") && line.chars().filter(c -> c == ',').count() >= cells;
+            boolean whole = step.matches("\\d{1,18}")
+                    && line.chars().filter(c -> c == ',').count() >= cells;
             if (whole && Long.parseLong(step) <= resumeStep) {
                 kept.append(line).append('\n');
             }
@@ -89,7 +90,8 @@ public final class CsvLog implements AutoCloseable {
         try (BufferedReader in = Files.newBufferedReader(file, StandardCharsets.ISO_8859_1)) {
             for (int c = in.read(); c >= 0; c = in.read()) {
                 if (c == '\n') {
-                    lines.add(new String(line.toString().getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8));
+                    lines.add(
+                            new String(line.toString().getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8));
                     line.setLength(0);
                 } else {
                     line.append((char) c);

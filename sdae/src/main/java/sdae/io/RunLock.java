@@ -48,7 +48,8 @@ public final class RunLock implements AutoCloseable {
             throw new UserError(
                     ExitCode.LOCKED,
                     "run folder " + Printable.of(folder.toString()) + " is in use by another run ("
-                            + Printable.of(Files.readString(file, StandardCharsets.ISO_8859_1).strip())
+                            + Printable.of(Files.readString(file, StandardCharsets.ISO_8859_1)
+                                    .strip())
                             + "); stop that run or give another run.name");
         }
         String holder = "pid " + ProcessHandle.current().pid() + " on " + host() + "\n";

@@ -140,8 +140,8 @@ final class SafetensorsHeader {
             throws Malformed {
         String quoted = quoted(name);
         if (begin > end || end > dataBytes) {
-            throw new Malformed(quoted + ": data_offsets [" + begin + ", " + end
-                    + "] must be in order and within the " + dataBytes + " bytes of data");
+            throw new Malformed(quoted + ": data_offsets [" + begin + ", " + end + "] must be in order and within the "
+                    + dataBytes + " bytes of data");
         }
         long bytes;
         try {

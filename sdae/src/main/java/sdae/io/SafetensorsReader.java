@@ -109,7 +109,9 @@ public final class SafetensorsReader implements AutoCloseable {
     public void floats(String name, long from, float[] into, int at, int count) throws IOException {
         Safetensors.Type type = entry(name).type();
         int done = at;
-        for (ByteBuffer in = first(name, from, count); in != null; in = next(name, from + done - at, at + count - done)) {
+        for (ByteBuffer in = first(name, from, count);
+                in != null;
+                in = next(name, from + done - at, at + count - done)) {
             while (in.hasRemaining()) {
                 into[done++] = switch (type) {
                     case F32 -> in.getFloat();

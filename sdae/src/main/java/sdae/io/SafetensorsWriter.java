@@ -58,26 +58,42 @@ public final class SafetensorsWriter {
 
     /** An F32 tensor. */
     public SafetensorsWriter add(String name, long[] shape, float[] values) {
-        return item(name, Safetensors.Type.F32, shape, values.length, (into, from, count) -> into.asFloatBuffer()
-                .put(values, (int) from, count));
+        return item(
+                name,
+                Safetensors.Type.F32,
+                shape,
+                values.length,
+                (into, from, count) -> into.asFloatBuffer().put(values, (int) from, count));
     }
 
     /** An I32 tensor. */
     public SafetensorsWriter add(String name, long[] shape, int[] values) {
-        return item(name, Safetensors.Type.I32, shape, values.length, (into, from, count) -> into.asIntBuffer()
-                .put(values, (int) from, count));
+        return item(
+                name,
+                Safetensors.Type.I32,
+                shape,
+                values.length,
+                (into, from, count) -> into.asIntBuffer().put(values, (int) from, count));
     }
 
     /** An F64 tensor. */
     public SafetensorsWriter add(String name, long[] shape, double[] values) {
-        return item(name, Safetensors.Type.F64, shape, values.length, (into, from, count) -> into.asDoubleBuffer()
-                .put(values, (int) from, count));
+        return item(
+                name,
+                Safetensors.Type.F64,
+                shape,
+                values.length,
+                (into, from, count) -> into.asDoubleBuffer().put(values, (int) from, count));
     }
 
     /** A U8 tensor. */
     public SafetensorsWriter add(String name, long[] shape, byte[] values) {
-        return item(name, Safetensors.Type.U8, shape, values.length, (into, from, count) -> into.duplicate()
-                .put(values, (int) from, count));
+        return item(
+                name,
+                Safetensors.Type.U8,
+                shape,
+                values.length,
+                (into, from, count) -> into.duplicate().put(values, (int) from, count));
     }
 
     /** Bytes of tensor data added so far. */
@@ -123,7 +139,8 @@ public final class SafetensorsWriter {
                     "safetensors: '" + name + "' must have the elements of its shape " + dims + ", but has " + length);
         }
         if (name.isEmpty() || name.equals(Safetensors.METADATA) || shape.length > Safetensors.MAX_RANK) {
-            throw new IllegalArgumentException("safetensors: '" + name + "' " + dims + " is not a tensor's name and shape");
+            throw new IllegalArgumentException(
+                    "safetensors: '" + name + "' " + dims + " is not a tensor's name and shape");
         }
         var entry = new Safetensors.Entry(name, type, List.copyOf(dims), dataBytes, dataBytes + bytes);
         if (items.putIfAbsent(name, new Item(entry, filler)) != null) {
