@@ -1,0 +1,175 @@
+package sdae.io;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.zip.CRC32C;
+
+/**
+ * Streams tensors, in the order added, into a safetensors file.
+ *
+ * <p>Metadata is sorted by key and the header padded to 8 bytes: equal input gives equal bytes. Arrays and sources are
+ * read by {@link #writeTo}, not before, through one buffer of 256 KiB.
+ */
+public final class SafetensorsWriter {
+    private static final int CHUNK = 1 << 18;
+
+    /** Gives elements {@code [from, from + count)} of a tensor as {@code into[0 .. count)}. */
+    @FunctionalInterface
+    public interface FloatSource {
+        void read(long from, float[] into, int count) throws IOException;
+    }
+
+    /** What was written: SHA-256 of the file, its size, and CRC-32C of each tensor's bytes. */
+    public record Written(String sha256, long bytes, Map<String, String> tensors) {}
+
+    @FunctionalInterface
+    private interface Filler {
+        void fill(ByteBuffer into, long from, int count) throws IOException;
+    }
+
+    private record Item(Safetensors.Entry entry, Filler filler) {}
+
+    private final Map<String, Item> items = new LinkedHashMap<>();
+    private final Map<String, String> metadata = new TreeMap<>();
+    private long dataBytes;
+
+    public SafetensorsWriter metadata(String key, String value) {
+        metadata.put(key, value);
+        return this;
+    }
+
+    /** An F32 tensor whose elements come by chunks, so that a large one needs no copy. */
+    public SafetensorsWriter add(String name, long[] shape, FloatSource source) {
+        float[] values = new float[CHUNK / Float.BYTES];
+        return item(name, Safetensors.Type.F32, shape, -1, (into, from, count) -> {
+            source.read(from, values, count);
+            into.asFloatBuffer().put(values, 0, count);
+        });
+    }
+
+    /** An F32 tensor. */
+    public SafetensorsWriter add(String name, long[] shape, float[] values) {
+        return item(
+                name,
+                Safetensors.Type.F32,
+                shape,
+                values.length,
+                (into, from, count) -> into.asFloatBuffer().put(values, (int) from, count));
+    }
+
+    /** An I32 tensor. */
+    public SafetensorsWriter add(String name, long[] shape, int[] values) {
+        return item(
+                name,
+                Safetensors.Type.I32,
+                shape,
+                values.length,
+                (into, from, count) -> into.asIntBuffer().put(values, (int) from, count));
+    }
+
+    /** An F64 tensor. */
+    public SafetensorsWriter add(String name, long[] shape, double[] values) {
+        return item(
+                name,
+                Safetensors.Type.F64,
+                shape,
+                values.length,
+                (into, from, count) -> into.asDoubleBuffer().put(values, (int) from, count));
+    }
+
+    /** A U8 tensor. */
+    public SafetensorsWriter add(String name, long[] shape, byte[] values) {
+        return item(
+                name,
+                Safetensors.Type.U8,
+                shape,
+                values.length,
+                (into, from, count) -> into.duplicate().put(values, (int) from, count));
+    }
+
+    /** Bytes of tensor data added so far. */
+    public long dataBytes() {
+        return dataBytes;
+    }
+
+    /** Writes header and data; does not fsync or close. */
+    public Written writeTo(Disk.Out out) throws IOException {
+        MessageDigest digest = Hashes.sha256();
+        byte[] header = header();
+        emit(out, digest, ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, header.length));
+        emit(out, digest, ByteBuffer.wrap(header));
+        ByteBuffer chunk = ByteBuffer.allocate(CHUNK).order(ByteOrder.LITTLE_ENDIAN);
+        Map<String, String> sums = new LinkedHashMap<>();
+        for (Item item : items.values()) {
+            CRC32C crc = new CRC32C();
+            Safetensors.Entry entry = item.entry;
+            int size = entry.type().bytes();
+            for (long from = 0; from < entry.size(); from += CHUNK / size) {
+                int count = (int) Math.min(CHUNK / size, entry.size() - from);
+                item.filler.fill(chunk.clear(), from, count);
+                chunk.limit(count * size);
+                crc.update(chunk);
+                emit(out, digest, chunk.rewind());
+            }
+            sums.put(entry.name(), String.format("%08x", crc.getValue()));
+        }
+        return new Written(Hashes.hex(digest), 8 + header.length + dataBytes, sums);
+    }
+
+    private SafetensorsWriter item(String name, Safetensors.Type type, long[] shape, long length, Filler filler) {
+        List<Long> dims = new ArrayList<>();
+        for (long dim : shape) {
+            if (dim < 0) {
+                throw new IllegalArgumentException("safetensors: sizes of '" + name + "' must not be negative");
+            }
+            dims.add(dim);
+        }
+        long bytes = Safetensors.checkedBytes(type, shape);
+        if (length >= 0 && bytes != length * type.bytes()) {
+            throw new IllegalArgumentException(
+                    "safetensors: '" + name + "' must have the elements of its shape " + dims + ", but has " + length);
+        }
+        if (name.isEmpty() || name.equals(Safetensors.METADATA) || shape.length > Safetensors.MAX_RANK) {
+            throw new IllegalArgumentException(
+                    "safetensors: '" + name + "' " + dims + " is not a tensor's name and shape");
+        }
+        var entry = new Safetensors.Entry(name, type, List.copyOf(dims), dataBytes, dataBytes + bytes);
+        if (items.putIfAbsent(name, new Item(entry, filler)) != null) {
+            throw new IllegalArgumentException("safetensors: '" + name + "' was added twice");
+        }
+        dataBytes += bytes;
+        return this;
+    }
+
+    private byte[] header() {
+        Map<String, Object> json = new LinkedHashMap<>();
+        if (!metadata.isEmpty()) {
+            json.put(Safetensors.METADATA, metadata);
+        }
+        for (Item item : items.values()) {
+            Map<String, Object> tensor = new LinkedHashMap<>();
+            tensor.put("dtype", item.entry.type().name());
+            tensor.put("shape", item.entry.shape());
+            tensor.put("data_offsets", List.of(item.entry.begin(), item.entry.end()));
+            json.put(item.entry.name(), tensor);
+        }
+        byte[] text = Json.compact(json).getBytes(StandardCharsets.UTF_8);
+        byte[] padded = Arrays.copyOf(text, (text.length + 7) / 8 * 8);
+        Arrays.fill(padded, text.length, padded.length, (byte) ' ');
+        return padded;
+    }
+
+    private static void emit(Disk.Out out, MessageDigest digest, ByteBuffer bytes) throws IOException {
+        digest.update(bytes.duplicate());
+        out.write(bytes);
+    }
+}
