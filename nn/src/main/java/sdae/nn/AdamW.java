@@ -59,8 +59,8 @@ public final class AdamW implements AutoCloseable {
     /** One step with this learning rate and weight decay; gradients are multiplied by gradScale first. */
     public void step(double lr, double weightDecay, double gradScale) {
         steps++;
-        double correction1 = 1 - Math.pow(beta1, steps);
-        double correction2 = 1 - Math.pow(beta2, steps);
+        double correction1 = 1 - Math.pow(beta1, (double) steps);
+        double correction2 = 1 - Math.pow(beta2, (double) steps);
         for (Launch launch : launches) {
             hyper.set(
                     (float) (lr * scales.lr(launch.segment)),

@@ -20,10 +20,12 @@ public final class Positions {
         int quarter = width / 4;
         for (int token = 0; token < rows * cols; token++) {
             int at = (1 + token) * width;
+            int gridColumn = token % cols;
+            int gridRow = token / cols;
             for (int j = 0; j < quarter; j++) {
                 double frequency = 1 / Math.pow(10000, (double) j / quarter);
-                double column = token % cols * frequency;
-                double row = token / cols * frequency;
+                double column = gridColumn * frequency;
+                double row = gridRow * frequency;
                 table[at + j] = (float) Math.sin(column);
                 table[at + quarter + j] = (float) Math.cos(column);
                 table[at + 2 * quarter + j] = (float) Math.sin(row);

@@ -160,7 +160,7 @@ public final class SafetensorsReader implements AutoCloseable {
                     case U8, BOOL -> Byte.toUnsignedInt(in.get());
                     default -> throw wrongType(name, "ints");
                 };
-                if (value != (int) value || type == Safetensors.Type.U64 && value < 0) {
+                if (value != (int) value || (type == Safetensors.Type.U64 && value < 0)) {
                     throw bad(file, "'" + Printable.of(name) + "' element " + done + " does not fit an int: " + value);
                 }
                 values[done++] = (int) value;

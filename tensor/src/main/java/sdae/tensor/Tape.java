@@ -15,7 +15,7 @@ import java.util.function.Supplier;
  * after it unless it became a gradient.
  */
 public final class Tape implements AutoCloseable {
-    private record Entry(Op op, Block output, int firstBlock) {}
+    private record Entry(Op op, Block output, Shape shape, int firstBlock) {}
 
     private final Arena arena;
     private final long step;
@@ -77,7 +77,8 @@ public final class Tape implements AutoCloseable {
 
     /** The gradient that has arrived at x, or null. */
     public Tensor gradient(Tensor x) {
-        return x.block().gradient;
+        Tensor gradient = x.block().gradient;
+        return gradient == null ? null : gradient.reshape(x.shape().sizes());
     }
 
     /**
@@ -91,7 +92,7 @@ public final class Tape implements AutoCloseable {
                 throw new IllegalStateException("tape: step " + step + " has been walked back; open a new step");
             }
             output.block().needsGradient = true;
-            entries.add(new Entry(op, output.block(), recordedBlocks));
+            entries.add(new Entry(op, output.block(), output.shape(), recordedBlocks));
             recordedBlocks = blocks.size();
         }
         return output;
@@ -188,10 +189,11 @@ public final class Tape implements AutoCloseable {
         private Tensor incoming;
 
         void send(Entry entry) {
-            incoming = entry.output.gradient;
-            if (incoming == null) {
+            if (entry.output.gradient == null) {
                 return;
             }
+            // What comes back may have the shape of a view; the op gets its own output's.
+            incoming = entry.output.gradient.reshape(entry.shape.sizes());
             entry.output.gradient = null;
             Block block = incoming.block();
             entry.op.backward(incoming, this);

@@ -22,6 +22,7 @@ class TapeTest {
 
         @Override
         public void backward(Tensor dy, Gradients gradients) {
+            assertEquals(x.shape(), dy.shape());
             x.tape().backend().scale(dy, 2);
             gradients.passOn(x, dy);
         }

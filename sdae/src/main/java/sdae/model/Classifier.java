@@ -1,0 +1,90 @@
+package sdae.model;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import sdae.nn.LayerNorm;
+import sdae.nn.Linear;
+import sdae.nn.Schedules;
+import sdae.tensor.Backend;
+import sdae.tensor.Parameter;
+import sdae.tensor.ParameterBuffer;
+import sdae.tensor.ParameterBuffer.Segment;
+import sdae.tensor.Tensor;
+import sdae.tensor.op.ClassTokenOp;
+import sdae.tensor.op.MeanPoolOp;
+
+/**
+ * The model of fine-tuning: an encoder whose position table is trained, pooled tokens, {@code fc_norm}, {@code head}. Its
+ * segments are (layer, decay or not), so that layer-wise learning rates are one factor a segment.
+ */
+public final class Classifier implements AutoCloseable {
+    /** What the head sees. */
+    public enum Pool {
+        MEAN,
+        CLASS_TOKEN
+    }
+
+    private final ModelSpec spec;
+    private final Encoder encoder;
+    private final LayerNorm norm;
+    private final Linear head;
+    private final ParameterBuffer parameters;
+
+    public Classifier(Backend backend, ModelSpec spec, int classes) {
+        this.spec = spec;
+        encoder = new Encoder(spec, false);
+        norm = LayerNorm.of("fc_norm", spec.width());
+        head = Linear.of("head", spec.width(), classes);
+        List<Parameter> all = new ArrayList<>(List.of(encoder.posEmbed()));
+        all.addAll(encoder.weights());
+        all.addAll(norm.parameters());
+        all.addAll(head.parameters());
+        all.sort(Comparator.comparingInt(this::layer));
+        Map<String, List<Parameter>> groups = new TreeMap<>();
+        for (Parameter p : all) {
+            String group = String.format("layer %03d %s", layer(p), decays(p) ? "decay" : "no-decay");
+            groups.computeIfAbsent(group, name -> new ArrayList<>()).add(p);
+        }
+        parameters = new ParameterBuffer(
+                backend,
+                true,
+                groups.entrySet().stream()
+                        .map(e -> new Segment(e.getKey(), true, e.getValue()))
+                        .toList());
+    }
+
+    /** Weight decay in fine-tuning: none for tensors of one size, class token and position table. */
+    public static boolean decays(Parameter p) {
+        return p.shape().rank() > 1
+                && !p.name().equals("cls_token")
+                && !p.name().equals("pos_embed");
+    }
+
+    /** Layer id: 0 embedding, i+1 block i, depth+1 the rest. */
+    public int layer(Parameter p) {
+        return Schedules.layer(p.name(), spec.depth());
+    }
+
+    /** images [B, C, height, width] to pooled, normalised features [B, D]. */
+    public Tensor features(Tensor images, Pool pool, DropPath dropPath) {
+        Tensor tokens = encoder.forward(images, null, 1, dropPath);
+        return norm.forward(pool == Pool.MEAN ? MeanPoolOp.apply(tokens) : ClassTokenOp.apply(tokens));
+    }
+
+    /** features [B, D] to class scores [B, classes]. */
+    public Tensor logits(Tensor features) {
+        return head.forward(features);
+    }
+
+    public ParameterBuffer parameters() {
+        return parameters;
+    }
+
+    @Override
+    public void close() {
+        parameters.close();
+    }
+}
