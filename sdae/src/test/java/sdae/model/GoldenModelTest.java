@@ -277,7 +277,13 @@ class GoldenModelTest {
 
     /** Forward and backward; returns the loss. */
     private static float run(
-            SdaeModel model, Arena arena, Sizes sizes, float[] images, float[] noise, float[][][] dropUniform, double rate) {
+            SdaeModel model,
+            Arena arena,
+            Sizes sizes,
+            float[] images,
+            float[] noise,
+            float[][][] dropUniform,
+            double rate) {
         model.student().zeroGrad();
         try (Tape tape = arena.open()) {
             int used = model.objective() instanceof Objective.Mae ? sizes.masked() : sizes.used();
@@ -409,7 +415,8 @@ class GoldenModelTest {
                 golden.close("ref64.latent", latent.toFloats(), Golden.FORWARD);
                 golden.close("ref64.pred", withoutClass(model.decoder().forwardAll(latent, all)), Golden.FORWARD);
             }
-            float loss = run(model, arena, sizes, tiny.floats("images"), tiny.floats("noise"), uniform, rates[depth - 1]);
+            float loss =
+                    run(model, arena, sizes, tiny.floats("images"), tiny.floats("noise"), uniform, rates[depth - 1]);
             assertEquals(golden.value("ref64.loss.token"), loss, Golden.LOSS);
             checkGradients(golden, model, "ref64.grad.token.");
         }
