@@ -7,6 +7,8 @@
 //   Tiles    64 Ki values a task
 //   Traffic  reads 16n bytes, writes 12n
 //   FLOPs    about 15n, one root and one division a value among them: memory-bound
+//   Stores   plain: the lines written were just read, so no write-allocate is saved. Median of 20 M values on two Zen 4
+//            cores: plain 52 GB/s, streaming stores 32 (a copy with streaming stores 37)
 //   Source   Loshchilov and Hutter 2019, arXiv:1711.05101
 #include "pool.h"
 #include "sdae_kernels.h"
