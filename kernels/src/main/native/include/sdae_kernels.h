@@ -39,6 +39,11 @@ int sk_set_isa(const char* name);
 /** Threads of the pool, the calling one included. Starts as the number of CPUs that this process may use. */
 int sk_threads(void);
 void sk_set_threads(int threads);
+/** Peak f32 multiply-adds of the instruction set in use, all threads, best of short rounds over `seconds`; GFLOP/s. */
+double sk_probe_fma_gflops(double seconds);
+/** Copy bandwidth of memory, bytes read and written, all threads: the better of plain and non-temporal stores; GB/s.
+ *  Takes 512 MiB while it runs. */
+double sk_probe_copy_gbs(double seconds);
 
 /** 64-byte aligned, zeroed memory. Throws when the limit would be passed or the system has none. */
 sk_ptr sk_alloc(int64_t bytes);

@@ -44,4 +44,12 @@ class NativeTest {
             Native.sk_set_memory_limit(limit);
         }
     }
+
+    @Test
+    void probesMeasureSomethingAndGiveTheirMemoryBack() {
+        long before = Native.sk_live_bytes();
+        assertTrue(Native.sk_probe_fma_gflops(0.01) > 1);
+        assertTrue(Native.sk_probe_copy_gbs(0.01) > 0.1);
+        assertEquals(before, Native.sk_live_bytes());
+    }
 }

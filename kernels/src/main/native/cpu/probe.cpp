@@ -1,0 +1,104 @@
+// probe.cpp: what this machine can do, as the denominators of a profile.
+//
+//   Both probes repeat short rounds on all threads of the pool until the time is up and report the best round: other
+//   work on the machine then costs rounds, not the result.
+#include "pool.h"
+#include "sdae_kernels.h"
+#include <chrono>
+#include <cstring>
+#include <immintrin.h>
+
+namespace {
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+constexpr long kSteps = 400000;  // about 2 ms a task
+constexpr int kChains = 12;      // independent sums: latency 4 x 2 a cycle, and they fit 16 registers
+
+// sum = sum * x + x, once a chain and step.
+template <typename V>
+inline __attribute__((always_inline)) void chains(const V& x) {
+  V sum[kChains];
+#pragma GCC unroll 12
+  for (int i = 0; i < kChains; i++) sum[i] = x * static_cast<float>(i);
+  for (long s = 0; s < kSteps; s++) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; i++) {
+      sum[i] = sum[i] * x + x;  // one fma where the instruction set has it
+    }
+  }
+  V total = sum[0];
+#pragma GCC unroll 12
+  for (int i = 1; i < kChains; i++) total += sum[i];
+  asm volatile("" ::"v"(total));  // the result is used
+}
+typedef float v4 __attribute__((vector_size(16)));
+typedef float v8 __attribute__((vector_size(32)));
+typedef float v16 __attribute__((vector_size(64)));
+void chains_base() { chains(v4{} + 0.5f); }
+__attribute__((target("avx2,fma"))) void chains_avx2() { chains(v8{} + 0.5f); }
+__attribute__((target("avx512f"))) void chains_avx512() { chains(v16{} + 0.5f); }
+
+constexpr int64_t kCopy = 256 << 20;  // far larger than any cache; a buffer
+constexpr long kPiece = 1 << 20;
+
+void copy_streaming(char* to, const char* from) {
+  for (long i = 0; i < kPiece; i += 64)
+    for (int j = 0; j < 64; j += 16)
+      _mm_stream_si128(reinterpret_cast<__m128i*>(to + i + j),
+                       _mm_load_si128(reinterpret_cast<const __m128i*>(from + i + j)));
+  _mm_sfence();
+}
+
+/** The least seconds of round() over `seconds`, at least three rounds. */
+template <typename F>
+double best_round(double seconds, F round) {
+  double best = 1e30, end = seconds_now() + seconds;
+  for (int r = 0; r < 3 || seconds_now() < end; r++) {
+    double start = seconds_now();
+    round();
+    double took = seconds_now() - start;
+    if (took < best) best = took;
+  }
+  return best;
+}
+}  // namespace
+
+extern "C" {
+double sk_probe_fma_gflops(double seconds) {
+  const char* isa = sk_isa();
+  void (*chains)() = chains_base;
+  int lanes = 4;
+  if (!std::strcmp(isa, "avx2")) chains = chains_avx2, lanes = 8;
+  if (!std::strcmp(isa, "avx512")) chains = chains_avx512, lanes = 16;
+  long tasks = 4L * sk_threads();
+  double took = best_round(seconds, [&] { parallel_for(tasks, [=](long, int) { chains(); }); });
+  return 2.0 * lanes * kChains * kSteps * tasks / took * 1e-9;
+}
+
+double sk_probe_copy_gbs(double seconds) {
+  struct Buffer {
+    char* p = static_cast<char*>(sk_alloc(kCopy));
+    ~Buffer() { sk_free(p); }
+  } from, to;
+  // Unwritten pages are all the same zero page, and that one is in the cache.
+  parallel_for(kCopy / kPiece, [&](long t, int) {
+    std::memset(from.p + t * kPiece, 1, kPiece);
+    std::memset(to.p + t * kPiece, 2, kPiece);
+  });
+  double best = 1e30;
+  for (bool streaming : {false, true}) {
+    double took = best_round(seconds / 2, [&] {
+      parallel_for(kCopy / kPiece, [&](long t, int) {
+        if (streaming)
+          copy_streaming(to.p + t * kPiece, from.p + t * kPiece);
+        else
+          std::memcpy(to.p + t * kPiece, from.p + t * kPiece, kPiece);
+      });
+    });
+    if (took < best) best = took;
+  }
+  return 2.0 * kCopy / best * 1e-9;
+}
+}
