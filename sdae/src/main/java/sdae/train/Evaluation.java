@@ -1,0 +1,185 @@
+package sdae.train;
+
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import sdae.config.Config;
+import sdae.data.CenterFit;
+import sdae.data.ImageSource;
+import sdae.eval.Features;
+import sdae.eval.Knn;
+import sdae.eval.Spread;
+import sdae.model.DropPath;
+import sdae.model.Encoder;
+import sdae.model.ModelSpec;
+import sdae.model.SdaeModel;
+import sdae.tensor.Arena;
+import sdae.tensor.Backend;
+import sdae.tensor.DType;
+import sdae.tensor.Philox;
+import sdae.tensor.Tape;
+import sdae.tensor.Tensor;
+import sdae.tensor.op.CosineLossOp;
+import sdae.tensor.op.PatchMask;
+
+/** What the networks are worth at some step: kNN of frozen features, and whether the teacher still tells images apart. */
+final class Evaluation {
+    private static final int SPREAD_IMAGES = 256;
+
+    private final Config config;
+    private final RunData data;
+    private final SdaeModel model;
+    private final Backend backend;
+
+    Evaluation(Config config, RunData data, SdaeModel model, Backend backend) {
+        this.config = config;
+        this.data = data;
+        this.model = model;
+        this.backend = backend;
+    }
+
+    /** Column names of evals.csv after the step. */
+    static final java.util.List<String> COLUMNS = java.util.List.of(
+            "epoch",
+            "knn_student",
+            "knn_teacher",
+            "target_std_tokens",
+            "target_std_images",
+            "effective_rank",
+            "cosine_token",
+            "cosine_channel",
+            "student_teacher_distance");
+
+    /** Values by column name; what does not apply is absent. */
+    Map<String, Double> run() {
+        Map<String, Double> values = new LinkedHashMap<>();
+        if (data.labelled()) {
+            values.put("knn_student", knn(model.encoder()));
+            if (model.teacher() != null) {
+                values.put("knn_teacher", knn(model.teacherEncoder()));
+            }
+        }
+        spread(values);
+        if (model.teacher() != null) {
+            values.put("student_teacher_distance", distance());
+        }
+        return values;
+    }
+
+    private double knn(Encoder encoder) {
+        ModelSpec spec = config.model();
+        return accuracy(
+                Features.of(
+                        encoder, spec, backend, data.train(), config.integer("eval.knn_train"), data.normalization()),
+                Features.of(
+                        encoder, spec, backend, data.test(), config.integer("eval.knn_test"), data.normalization()));
+    }
+
+    /** kNN on the pixels themselves. */
+    double knnOfPixels() {
+        ModelSpec spec = config.model();
+        return accuracy(
+                Features.pixels(spec, data.train(), config.integer("eval.knn_train"), data.normalization()),
+                Features.pixels(spec, data.test(), config.integer("eval.knn_test"), data.normalization()));
+    }
+
+    private double accuracy(Features bank, Features test) {
+        return Knn.accuracy(
+                backend,
+                bank,
+                test,
+                config.integer("eval.knn_k"),
+                data.train().classes().size());
+    }
+
+    /** Over one fixed set of evaluation images, with fixed masks. */
+    private void spread(Map<String, Double> values) {
+        ModelSpec spec = config.model();
+        ImageSource test = data.test();
+        int[] chosen = Features.evenly(test.size(), SPREAD_IMAGES);
+        CenterFit fit = new CenterFit(spec.imageHeight(), spec.imageWidth(), data.normalization());
+        float[] images = new float[chosen.length * fit.outputSize()];
+        for (int i = 0; i < chosen.length; i++) {
+            fit.apply(test.read(chosen[i]).withChannels(spec.channels()), images, i * fit.outputSize(), null);
+        }
+        try (Arena arena = new Arena(backend);
+                Tape tape = arena.open()) {
+            Tensor batch = tape.of(images, chosen.length, spec.channels(), spec.imageHeight(), spec.imageWidth());
+            if (model.teacher() == null) {
+                float[] tokens = patchTokens(model.encoder().infer(tape, batch, null, 1));
+                describe(values, tokens, spec.patches(), chosen.length, spec.width());
+                return;
+            }
+            PatchMask mask = maskOf(tape, chosen);
+            SdaeModel.Forward[] out = new SdaeModel.Forward[1];
+            tape.scoped(() -> {
+                out[0] = model.forward(batch, mask, DropPath.NONE);
+                tape.keep(out[0].pred());
+                tape.keep(out[0].teacherTokens());
+                return out[0].loss();
+            });
+            Tensor target = tape.emptyLike(out[0].pred());
+            backend.normalizeTarget(target, out[0].teacherTokens());
+            describe(values, target.toFloats(), config.patches().used(), chosen.length, spec.width());
+            for (CosineLossOp.Axis axis : CosineLossOp.Axis.values()) {
+                float loss = CosineLossOp.apply(out[0].pred(), out[0].teacherTokens(), axis, false)
+                        .item();
+                values.put(axis == CosineLossOp.Axis.TOKEN ? "cosine_token" : "cosine_channel", 1.0 - loss);
+            }
+        }
+    }
+
+    private PatchMask maskOf(Tape tape, int[] ids) {
+        long seed = config.longInteger("seed");
+        int[] key = {(int) seed, (int) (seed >>> 32), 0, Philox.Purpose.EVALUATION.code};
+        Tensor noise = tape.empty(DType.F32, ids.length, config.patches().all());
+        backend.randomUniform(noise, tape.of(ids, ids.length), tape.of(key, 4));
+        return PatchMask.of(noise, config.patches().visible(), config.patches().used());
+    }
+
+    private static void describe(Map<String, Double> values, float[] tokens, int each, int images, int width) {
+        values.put("target_std_tokens", Spread.deviationWithin(tokens, each, width));
+        float[] means = new float[images * width];
+        for (int i = 0; i < tokens.length; i++) {
+            means[i / (each * width) * width + i % width] += tokens[i] / each;
+        }
+        values.put("target_std_images", Spread.deviation(means, width));
+        values.put("effective_rank", Spread.effectiveRank(means, width));
+    }
+
+    /** [B, 1+L, D] without the class tokens. */
+    private static float[] patchTokens(Tensor tokens) {
+        int count = tokens.shape().size(1);
+        int width = tokens.shape().last();
+        float[] all = tokens.toFloats();
+        float[] rest = new float[all.length / count * (count - 1)];
+        for (int s = 0; s < tokens.shape().size(0); s++) {
+            int from = (s * count + 1) * width;
+            System.arraycopy(all, from, rest, s * (count - 1) * width, (count - 1) * width);
+        }
+        return rest;
+    }
+
+    /** |student - teacher| / |teacher| over all that the teacher mirrors. */
+    private double distance() {
+        Tensor student = model.studentPrefix();
+        Tensor teacher = model.teacher().values();
+        Tensor difference =
+                Tensor.persistent(backend, DType.F32, teacher.count()).set(teacher);
+        try {
+            backend.scale(difference, -1);
+            backend.add(difference, student);
+            return Math.sqrt(backend.sumSquares(difference) / backend.sumSquares(teacher));
+        } finally {
+            difference.close();
+        }
+    }
+
+    /** The row of evals.csv for these values. */
+    static Object[] row(double epoch, Map<String, Double> values) {
+        Object[] row = new Object[COLUMNS.size()];
+        Arrays.setAll(row, i -> values.get(COLUMNS.get(i)));
+        row[0] = epoch;
+        return row;
+    }
+}

@@ -1,0 +1,114 @@
+package sdae.train;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.util.Map;
+import java.util.TreeMap;
+import sdae.tensor.Backend;
+import sdae.tensor.Shape;
+import sdae.tensor.Tensor;
+
+/**
+ * A backend that counts, kernel by kernel, calls, seconds, FLOPs of matrix products and bytes of all tensors that a call
+ * names (each once, as if nothing were in a cache).
+ */
+public final class Profiler {
+    /** What one kernel has cost. */
+    public static final class Part {
+        long calls;
+        long nanos;
+        double flops;
+        double bytes;
+
+        public long calls() {
+            return calls;
+        }
+
+        public double seconds() {
+            return nanos * 1e-9;
+        }
+
+        public double gflop() {
+            return flops * 1e-9;
+        }
+
+        public double bytes() {
+            return bytes;
+        }
+    }
+
+    private final Map<String, Part> parts = new TreeMap<>();
+    private final Backend backend;
+
+    public Profiler(Backend measured) {
+        backend = (Backend) Proxy.newProxyInstance(
+                Profiler.class.getClassLoader(),
+                new Class<?>[] {Backend.class},
+                (proxy, method, arguments) -> measure(measured, method, arguments));
+    }
+
+    /** The backend to use in place of the measured one. */
+    public Backend backend() {
+        return backend;
+    }
+
+    public Map<String, Part> parts() {
+        return parts;
+    }
+
+    /** FLOPs of all matrix products so far. */
+    public double flops() {
+        return parts.values().stream().mapToDouble(p -> p.flops).sum();
+    }
+
+    /** Forgets everything. */
+    public void reset() {
+        parts.clear();
+    }
+
+    private Object measure(Backend measured, Method method, Object[] arguments) throws Throwable {
+        long start = System.nanoTime();
+        try {
+            return method.invoke(measured, arguments);
+        } catch (InvocationTargetException e) {
+            throw e.getCause();
+        } finally {
+            if (arguments != null && arguments.length > 0 && arguments[0] instanceof Tensor) {
+                Part part = parts.computeIfAbsent(method.getName(), name -> new Part());
+                part.calls++;
+                part.nanos += System.nanoTime() - start;
+                part.flops += flops(method.getName(), arguments);
+                for (Object argument : arguments) {
+                    part.bytes += argument instanceof Tensor t
+                            ? (double) t.count() * t.dtype().bytes()
+                            : 0;
+                }
+            }
+        }
+    }
+
+    private static double flops(String kernel, Object[] a) {
+        return switch (kernel) {
+            case "linearForward" -> product((Tensor) a[0], (Tensor) a[1]);
+            case "linearGeluForward" -> product((Tensor) a[0], (Tensor) a[2]);
+            case "linearResidualForward" -> product((Tensor) a[0], (Tensor) a[1]);
+            case "linearBackwardInput" -> product((Tensor) a[1], (Tensor) a[0]);
+            case "linearBackwardWeight" -> product((Tensor) a[2], (Tensor) a[3]);
+            case "attentionForward" -> 4 * attention((Tensor) a[2]);
+            case "attentionBackward" -> 10 * attention((Tensor) a[2]);
+            default -> 0;
+        };
+    }
+
+    /** 2 * rows * out * in. */
+    private static double product(Tensor y, Tensor x) {
+        return 2.0 * y.shape().rows() * y.shape().last() * x.shape().last();
+    }
+
+    /** B * H * N^2 * Dh of qkv [B, N, 3, H, Dh]. */
+    private static double attention(Tensor qkv) {
+        Shape s = qkv.shape();
+        return (double) s.size(0) * s.size(3) * s.size(1) * s.size(1) * s.size(4);
+    }
+}

@@ -1,0 +1,169 @@
+package sdae.train;
+
+import java.io.IOException;
+import java.util.Arrays;
+import sdae.config.Config;
+import sdae.data.Batch;
+import sdae.data.BatchLoader;
+import sdae.io.ExitCode;
+import sdae.io.UserError;
+import sdae.model.DropPath;
+import sdae.model.ModelSpec;
+import sdae.model.SdaeModel;
+import sdae.nn.AdamW;
+import sdae.nn.Ema;
+import sdae.tensor.Arena;
+import sdae.tensor.Backend;
+import sdae.tensor.DType;
+import sdae.tensor.ParameterBuffer;
+import sdae.tensor.Philox;
+import sdae.tensor.Tape;
+import sdae.tensor.Tensor;
+import sdae.tensor.op.PatchMask;
+
+/** The step: batches in, one update of student and teacher out. Knows no file and no clock. */
+final class Trainer implements AutoCloseable {
+    /** What one update was like. */
+    record Step(
+            long number, double loss, double learningRate, double weightDecay, double momentum, double gradientNorm) {}
+
+    private final Config config;
+    private final Backend backend;
+    private final SdaeModel model;
+    private final AdamW adamw;
+    private final Ema ema;
+    private final Arena arena;
+
+    Trainer(Config config, Backend backend) {
+        this.config = config;
+        this.backend = backend;
+        model = new SdaeModel(backend, config.model(), config.objective(), config.flag("wd.skip_tokens"));
+        adamw = new AdamW(
+                backend,
+                model.student(),
+                new DecayGroups(),
+                config.number("optim.beta1"),
+                config.number("optim.beta2"),
+                config.number("optim.eps"));
+        ema = model.teacher() == null ? null : new Ema(backend, model.teacher().values(), model.studentPrefix());
+        arena = new Arena(backend);
+    }
+
+    /** No decay for segments named so; one learning rate for all. */
+    private static final class DecayGroups implements AdamW.Scales {
+        @Override
+        public double lr(ParameterBuffer.Segment segment) {
+            return 1;
+        }
+
+        @Override
+        public double decay(ParameterBuffer.Segment segment) {
+            return segment.name().endsWith(".no-decay") ? 0 : 1;
+        }
+    }
+
+    /** Initial values by the config. */
+    void initialise() throws IOException {
+        String teacher = config.text("teacher.init");
+        model.init(config.longInteger("seed"), config.text("init.patch_bias").equals("zero"), teacher.equals("copy"));
+        if (model.teacher() != null && teacher.startsWith("checkpoint:")) {
+            Checkpoints.load(java.nio.file.Path.of(teacher.substring("checkpoint:".length())), model.teacher());
+        }
+        if (config.text("teacher.pos").equals("shared")) {
+            model.shareTeacherPositions();
+        }
+    }
+
+    /** Update number {@code number} (from 1), on the loader's next batches. */
+    Step step(long number, Plan plan, BatchLoader loader, boolean wantNorm) {
+        int micro = config.integer("train.accumulate");
+        model.student().zeroGrad();
+        double loss = 0;
+        for (int i = 0; i < micro; i++) {
+            Batch batch = loader.next();
+            double one = accumulate(batch);
+            if (!Double.isFinite(one)) {
+                throw notFinite("the loss is " + one, number, plan, batch);
+            }
+            loss += one / micro;
+            batch.release();
+        }
+        double clip = config.number("optim.clip");
+        double norm = wantNorm || clip > 0 ? adamw.gradientNorm() / micro : Double.NaN;
+        if ((wantNorm || clip > 0) && !Double.isFinite(norm)) {
+            throw notFinite("the gradient's norm is " + norm, number, plan, null);
+        }
+        double scale = clip > 0 && norm > clip ? clip / norm : 1;
+        double lr = plan.learningRate(number - 1);
+        double decay = plan.weightDecay(number - 1);
+        adamw.step(lr, decay, scale / micro);
+        double momentum = ema == null ? Double.NaN : plan.momentum(number);
+        if (momentum >= 0) {
+            ema.update(momentum);
+        }
+        return new Step(number, loss, lr, decay, momentum, norm);
+    }
+
+    /** Forward and backward of one batch; its gradients add to those that are there. */
+    private double accumulate(Batch batch) {
+        ModelSpec spec = config.model();
+        int[] ids = batch.ids();
+        try (Tape tape = arena.open()) {
+            Tensor images =
+                    tape.of(batch.images(), batch.size(), spec.channels(), spec.imageHeight(), spec.imageWidth());
+            long seed = config.longInteger("seed");
+            int[] key = {(int) seed, (int) (seed >>> 32), batch.epoch(), Philox.Purpose.MASK.code};
+            Tensor noise = tape.empty(DType.F32, batch.size(), spec.patches());
+            backend.randomUniform(noise, tape.of(ids, ids.length), tape.of(key, key.length));
+            PatchMask mask = PatchMask.of(
+                    noise, config.patches().visible(), config.patches().used());
+            DropPath dropPath =
+                    DropPath.draw(tape, spec.depth(), config.number("student.drop_path"), seed, batch.epoch(), ids);
+            SdaeModel.Forward out = model.forward(images, mask, dropPath);
+            float loss = out.loss().item();
+            if (Float.isFinite(loss)) {
+                tape.backward(out.loss());
+            }
+            return loss;
+        }
+    }
+
+    private static UserError notFinite(String what, long number, Plan plan, Batch batch) {
+        String where = batch == null
+                ? ""
+                : ", images " + Arrays.toString(Arrays.copyOf(batch.ids(), Math.min(8, batch.size()))) + " ...";
+        return new UserError(
+                ExitCode.NUMERIC,
+                String.format(
+                        java.util.Locale.ROOT,
+                        "%s at step %d (epoch %.2f%s); the update was not made. Go on from the last checkpoint with a lower"
+                                + " optim.lr, a longer train.warmup_epochs or optim.clip=1",
+                        what,
+                        number,
+                        plan.epochAt(number - 1),
+                        where));
+    }
+
+    SdaeModel model() {
+        return model;
+    }
+
+    AdamW adamw() {
+        return adamw;
+    }
+
+    /** Bytes of step memory. */
+    long arenaBytes() {
+        return arena.slabBytes();
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+        if (ema != null) {
+            ema.close();
+        }
+        adamw.close();
+        model.close();
+    }
+}

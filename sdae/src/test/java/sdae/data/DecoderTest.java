@@ -1,0 +1,215 @@
+package sdae.data;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.awt.image.BufferedImage;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
+import java.util.zip.CRC32;
+import org.junit.jupiter.api.Test;
+
+class DecoderTest {
+    private static final List<ImageDecoder> DECODERS = List.of(new JavaDecoder(), new OpenCvDecoder());
+
+    private static void refused(byte[] file, String text) {
+        for (ImageDecoder decoder : DECODERS) {
+            BadImageException e = assertThrows(BadImageException.class, () -> decoder.decode(file, "a.jpg"));
+            assertTrue(
+                    e.getMessage().startsWith("bad image a.jpg: ")
+                            && e.getMessage().contains(text),
+                    e.getMessage());
+        }
+    }
+
+    @Test
+    void decodersAgreeOnJpegWithinTwoLevels() {
+        for (int[] size : new int[][] {{1, 1}, {7, 5}, {33, 64}, {200, 151}}) {
+            for (int type : new int[] {BufferedImage.TYPE_INT_RGB, BufferedImage.TYPE_BYTE_GRAY}) {
+                byte[] file = TestImages.encode(TestImages.picture(size[0], size[1], type), "jpeg");
+                RawImage a = DECODERS.get(0).decode(file, "x");
+                RawImage b = DECODERS.get(1).decode(file, "x");
+                assertEquals(type == BufferedImage.TYPE_INT_RGB ? 3 : 1, a.channels());
+                assertEquals(List.of(size[0], size[1], a.channels()), List.of(b.width(), b.height(), b.channels()));
+                for (int i = 0; i < a.pixels().length; i++) {
+                    assertEquals(a.pixels()[i] & 0xff, b.pixels()[i] & 0xff, 2);
+                }
+            }
+        }
+    }
+
+    @Test
+    void pngIsExactForEveryKindThatImageIoWrites() {
+        int[] types = {
+            BufferedImage.TYPE_INT_RGB, BufferedImage.TYPE_INT_ARGB, BufferedImage.TYPE_BYTE_GRAY,
+            BufferedImage.TYPE_BYTE_INDEXED, BufferedImage.TYPE_BYTE_BINARY, BufferedImage.TYPE_USHORT_GRAY
+        };
+        for (int type : types) {
+            BufferedImage picture = TestImages.picture(37, 21, type);
+            RawImage got = DECODERS.get(0).decode(TestImages.encode(picture, "png"), "x");
+            boolean grey = type == BufferedImage.TYPE_BYTE_GRAY
+                    || type == BufferedImage.TYPE_USHORT_GRAY
+                    || type == BufferedImage.TYPE_BYTE_BINARY;
+            assertEquals(grey && got.channels() == 1 ? 1 : 3, got.channels());
+            for (int y = 0; y < 21; y++) {
+                for (int x = 0; x < 37; x++) {
+                    for (int c = 0; c < got.channels(); c++) {
+                        assertEquals(
+                                sample(picture, type, x, y, c), got.pixels()[(y * 37 + x) * got.channels() + c] & 0xff);
+                    }
+                }
+            }
+        }
+    }
+
+    private static int sample(BufferedImage picture, int type, int x, int y, int c) {
+        if (type == BufferedImage.TYPE_BYTE_GRAY) {
+            return picture.getRaster().getSample(x, y, 0);
+        }
+        if (type == BufferedImage.TYPE_USHORT_GRAY) {
+            return Math.round(picture.getRaster().getSample(x, y, 0) * 255f / 65535);
+        }
+        int argb = picture.getRGB(x, y);
+        return Math.round(((argb >> (16 - 8 * c)) & 0xff) * (argb >>> 24) / 255f);
+    }
+
+    @Test
+    void emptyAndForeignFilesAreRefused() {
+        refused(new byte[0], "empty file");
+        refused("hello, I am no picture".getBytes(StandardCharsets.UTF_8), "neither JPEG nor PNG");
+    }
+
+    @Test
+    void everyTruncationIsRefused() {
+        for (byte[] file : List.of(TestImages.jpeg(19, 15), TestImages.png(19, 15))) {
+            for (int n = 0; n < file.length; n++) {
+                byte[] cut = Arrays.copyOf(file, n);
+                assertThrows(BadImageException.class, () -> DECODERS.get(1).decode(cut, "x"));
+            }
+        }
+    }
+
+    @Test
+    void everyFlippedBitOfAPngIsRefused() {
+        byte[] file = TestImages.png(9, 5);
+        for (int bit = 0; bit < 8 * file.length; bit++) {
+            byte[] flipped = file.clone();
+            flipped[bit / 8] ^= (byte) (1 << (bit % 8));
+            assertThrows(BadImageException.class, () -> DECODERS.get(0).decode(flipped, "x"));
+        }
+    }
+
+    @Test
+    void flippedBitsOfAJpegGiveAnImageOrABadImage() {
+        byte[] file = TestImages.jpeg(19, 15);
+        for (int bit = 0; bit < 8 * file.length; bit += 13) {
+            byte[] flipped = file.clone();
+            flipped[bit / 8] ^= (byte) (1 << (bit % 8));
+            for (ImageDecoder decoder : DECODERS) {
+                try {
+                    decoder.decode(flipped, "x");
+                } catch (BadImageException e) {
+                    assertEquals("x", e.path());
+                }
+            }
+        }
+    }
+
+    @Test
+    void bombsAreRefusedByTheirHeader() {
+        for (int side : new int[] {25_000, 60_000, Integer.MAX_VALUE}) {
+            byte[] file = TestImages.png(4, 4);
+            ByteBuffer.wrap(file).putInt(16, side).putInt(20, side);
+            CRC32 crc = new CRC32();
+            crc.update(file, 12, 17);
+            ByteBuffer.wrap(file).putInt(29, (int) crc.getValue());
+            refused(file, side + " x " + side + " is over the limit of 89478485 pixels");
+        }
+    }
+
+    @Test
+    void cmykIsRefusedByName() {
+        byte[] file = TestImages.jpeg(8, 8);
+        for (int i = 0; i < file.length - 9; i++) {
+            if (file[i] == -1 && (file[i + 1] & 0xff) == 0xc0) {
+                byte[] cmyk = new byte[file.length + 3];
+                System.arraycopy(file, 0, cmyk, 0, i + 19);
+                System.arraycopy(file, i + 19, cmyk, i + 22, file.length - i - 19);
+                cmyk[i + 3] = (byte) (cmyk[i + 3] + 3);
+                cmyk[i + 9] = 4;
+                refused(cmyk, "CMYK");
+                return;
+            }
+        }
+    }
+
+    @Test
+    void exifOrientationTurnsTheImageUpright() {
+        byte[] file = TestImages.jpeg(24, 16);
+        byte[] exif = {
+            (byte) 0xff,
+            (byte) 0xe1,
+            0,
+            34,
+            'E',
+            'x',
+            'i',
+            'f',
+            0,
+            0,
+            'M',
+            'M',
+            0,
+            42,
+            0,
+            0,
+            0,
+            8,
+            0,
+            1,
+            1,
+            0x12,
+            0,
+            3,
+            0,
+            0,
+            0,
+            1,
+            0,
+            6,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0
+        };
+        byte[] turned = new byte[file.length + exif.length];
+        System.arraycopy(file, 0, turned, 0, 2);
+        System.arraycopy(exif, 0, turned, 2, exif.length);
+        System.arraycopy(file, 2, turned, 2 + exif.length, file.length - 2);
+        for (ImageDecoder decoder : DECODERS) {
+            RawImage plain = decoder.decode(file, "x");
+            RawImage upright = decoder.decode(turned, "x");
+            assertEquals(16, upright.width()); // 6: turned by 90 degrees clockwise
+            for (int y = 0; y < 24; y++) {
+                for (int x = 0; x < 16; x++) {
+                    assertEquals(plain.pixels()[((15 - x) * 24 + y) * 3], upright.pixels()[(y * 16 + x) * 3]);
+                }
+            }
+        }
+    }
+
+    @Test
+    void greyAndColourConvertByTheDocumentedFormula() {
+        RawImage colour = new RawImage(2, 1, 3, new byte[] {(byte) 255, 0, 0, 10, 20, 30});
+        assertArrayEquals(new byte[] {76, 18}, colour.withChannels(1).pixels());
+        assertArrayEquals(
+                new byte[] {7, 7, 7},
+                new RawImage(1, 1, 1, new byte[] {7}).withChannels(3).pixels());
+    }
+}
