@@ -21,7 +21,10 @@ final class ConfigChecks {
             "vit_huge", new int[] {14, 1280, 32, 16});
 
     /** The small network of the default run: 49 patches of a 28x28 image, 3 folds of 12. */
-    private static final int[] CUSTOM = {4, 96, 4, 3};
+    private static final int[] CUSTOM = {4, 64, 3, 2};
+
+    /** Width, depth, heads of the decoder behind a named and behind a custom model. */
+    private static final int[][] DECODERS = {{512, 8, 16}, {64, 1, 2}};
 
     /** Below this, a cosine over the tokens of a fold says next to nothing; with 1 its gradient is zero. */
     private static final int LEAST_FOLD = 4;
@@ -61,16 +64,21 @@ final class ConfigChecks {
                 "eval.knn_k",
                 "eval.knn_train",
                 "eval.knn_test",
-                "fold.k",
-                "decoder.width",
-                "decoder.depth",
-                "decoder.heads")) {
+                "fold.k")) {
             whole(c, atLeastOne, 1, 1 << 24);
         }
         for (String count : List.of("threads", "data.workers")) {
             whole(c, count, 0, 256);
         }
-        for (String size : List.of("model.patch", "model.width", "model.depth", "model.heads", "ema.warmup_epochs")) {
+        for (String size : List.of(
+                "model.patch",
+                "model.width",
+                "model.depth",
+                "model.heads",
+                "decoder.width",
+                "decoder.depth",
+                "decoder.heads",
+                "ema.warmup_epochs")) {
             whole(c, size, 0, 1 << 16);
         }
         whole(c, "train.steps", 0, Integer.MAX_VALUE);
@@ -139,15 +147,17 @@ final class ConfigChecks {
         int patch = or(c.integer("model.patch"), named[0]);
         int modelWidth = or(c.integer("model.width"), named[1]);
         int heads = or(c.integer("model.heads"), named[3]);
-        int decoderWidth = c.integer("decoder.width");
+        int[] decoder = DECODERS[c.text("model.name").equals("custom") ? 1 : 0];
+        int decoderWidth = or(c.integer("decoder.width"), decoder[0]);
+        int decoderHeads = or(c.integer("decoder.heads"), decoder[2]);
         multiple("image.size", height, "model.patch", patch);
         multiple("image.size", width, "model.patch", patch);
         multiple("model.width", modelWidth, "4 for the position table, and of model.heads", heads);
         multiple("model.width", modelWidth, "4, the parts of the position table,", 4);
-        multiple("decoder.width", decoderWidth, "decoder.heads", c.integer("decoder.heads"));
+        multiple("decoder.width", decoderWidth, "decoder.heads", decoderHeads);
         multiple("decoder.width", decoderWidth, "4, the parts of the position table,", 4);
         headSize("model.heads", modelWidth / heads);
-        headSize("decoder.heads", decoderWidth / c.integer("decoder.heads"));
+        headSize("decoder.heads", decoderWidth / decoderHeads);
         double ratio = c.number("model.mlp_ratio");
         return new ModelSpec(
                 height,
@@ -159,8 +169,8 @@ final class ConfigChecks {
                 heads,
                 (int) (ratio * modelWidth),
                 decoderWidth,
-                c.integer("decoder.depth"),
-                c.integer("decoder.heads"),
+                or(c.integer("decoder.depth"), decoder[1]),
+                decoderHeads,
                 (int) (ratio * decoderWidth));
     }
 

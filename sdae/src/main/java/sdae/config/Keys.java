@@ -20,7 +20,7 @@ final class Keys {
 
         text("data.path", "fashion-mnist", "fashion-mnist, an idx folder, an image folder, .tar, .tar.gz or .zip");
         number("data.holdout", 0.1, "share of the images kept for kNN when the data has no test part");
-        pair("data.crop_scale", 0.2, 1, "area of a random crop");
+        pair("data.crop_scale", 0.4, 1, "area of a random crop");
         pair("data.crop_ratio", 0.75, 4.0 / 3, "aspect of a random crop");
         number("data.flip", 0.5, "probability of a horizontal flip");
         text("data.mean", "auto", "of each channel, in 0..1, comma separated; auto: measured");
@@ -40,9 +40,9 @@ final class Keys {
         integer("model.depth", 0, "blocks of the encoder; 0: of the named model");
         integer("model.heads", 0, "heads of the encoder; 0: of the named model");
         number("model.mlp_ratio", 4, "inner width of an MLP over the width");
-        integer("decoder.width", 512, "of the decoder");
-        integer("decoder.depth", 8, "blocks of the decoder");
-        integer("decoder.heads", 16, "heads of the decoder");
+        integer("decoder.width", 0, "of the decoder; 0: 512 behind a named model, 64 behind a custom one");
+        integer("decoder.depth", 0, "blocks of the decoder; 0: 8 or 1");
+        integer("decoder.heads", 0, "heads of the decoder; 0: 16 or 2");
         number("student.drop_path", 0, "drop probability of the last encoder block, rising linearly from 0");
         choice(
                 "init.patch_bias",
@@ -80,7 +80,7 @@ final class Keys {
         flag("loss.norm_pix", true, "mae: standardise each target patch");
 
         number("optim.lr", 0, "peak learning rate; 0: optim.blr * images a step / 256");
-        number("optim.blr", 1e-3, "base learning rate");
+        number("optim.blr", 2e-3, "base learning rate");
         number("optim.min_lr", 0, "learning rate at the end");
         number("optim.beta1", 0.9, "of AdamW");
         number("optim.beta2", 0.95, "of AdamW");
@@ -90,11 +90,11 @@ final class Keys {
         number("wd.end", 0.04, "weight decay at the end (cosine)");
         flag("wd.skip_tokens", false, "no decay for class and mask token");
 
-        integer("train.batch", 256, "images a micro step");
+        integer("train.batch", 128, "images a micro step");
         integer("train.accumulate", 1, "micro steps an update");
-        number("train.epochs", 5, "passes over the data");
+        number("train.epochs", 6, "passes over the data");
         integer("train.steps", 0, "updates; 0: from train.epochs");
-        number("train.warmup_epochs", 0.5, "of linear warm-up");
+        number("train.warmup_epochs", 0.6, "of linear warm-up");
         quiet(Key.Type.INTEGER, "log.every", 10L, "steps between rows of metrics.csv");
         quiet(Key.Type.NUMBER, "eval.every_epochs", 1.0, "epochs between evaluations; 0: only before and after");
         quiet(Key.Type.INTEGER, "eval.knn_k", 20L, "neighbours that vote");

@@ -40,6 +40,7 @@ public final class Profiler {
 
     private final Map<String, Part> parts = new TreeMap<>();
     private final Backend backend;
+    private boolean on;
 
     public Profiler(Backend measured) {
         backend = (Backend) Proxy.newProxyInstance(
@@ -62,9 +63,9 @@ public final class Profiler {
         return parts.values().stream().mapToDouble(p -> p.flops).sum();
     }
 
-    /** Forgets everything. */
-    public void reset() {
-        parts.clear();
+    /** Whether calls are counted from now on. */
+    public void count(boolean on) {
+        this.on = on;
     }
 
     private Object measure(Backend measured, Method method, Object[] arguments) throws Throwable {
@@ -74,7 +75,7 @@ public final class Profiler {
         } catch (InvocationTargetException e) {
             throw e.getCause();
         } finally {
-            if (arguments != null && arguments.length > 0 && arguments[0] instanceof Tensor) {
+            if (on && arguments != null && arguments.length > 0 && arguments[0] instanceof Tensor) {
                 Part part = parts.computeIfAbsent(method.getName(), name -> new Part());
                 part.calls++;
                 part.nanos += System.nanoTime() - start;

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import sdae.config.Config;
 import sdae.data.BatchLoader;
 import sdae.io.AtomicFolder;
@@ -33,7 +34,7 @@ public final class Run implements AutoCloseable {
     private final Config config;
     private final Path folder;
     private final Progress progress;
-    private final StopSignal stop;
+    private final Supplier<String> stop;
     private final Disk disk = Disk.real();
     private final RunLock lock;
     private final RunData data;
@@ -44,13 +45,19 @@ public final class Run implements AutoCloseable {
     private final CheckpointStore checkpoints;
     private final Map<String, Object> summary = new LinkedHashMap<>();
     private long done;
+    private long profiled;
     private double secondsBefore;
 
     /** How a run ended. */
     public record Outcome(Path folder, boolean finished, long step, Map<String, Object> summary) {}
 
-    /** Prepares a new run in an empty folder, or one to be resumed from its last good checkpoint. */
-    public Run(Config config, Path folder, boolean resume, Progress progress, StopSignal stop) throws IOException {
+    /**
+     * Prepares a new run in an empty folder, or one to be resumed from its last good checkpoint.
+     *
+     * @param stop asked before every step: the name of the signal that has come, or null
+     */
+    public Run(Config config, Path folder, boolean resume, Progress progress, Supplier<String> stop)
+            throws IOException {
         this.config = config;
         this.folder = folder;
         this.progress = progress;
@@ -129,7 +136,6 @@ public final class Run implements AutoCloseable {
             if (done == 0) {
                 before(evals, board);
             }
-            profiler.reset();
             loop(metrics, evals, board);
         }
         boolean finished = done == plan.updates();
@@ -185,10 +191,13 @@ public final class Run implements AutoCloseable {
         double training = secondsBefore;
         double rate = 0;
         try (BatchLoader loader = data.loader(config, plan.dataEpoch(done), plan.dataStep(done))) {
-            while (done < plan.updates() && stop.received() == null) {
+            while (done < plan.updates() && stop.get() == null) {
                 boolean log = (done + 1) % config.integer("log.every") == 0 || done + 1 == plan.updates();
                 long start = System.nanoTime();
+                profiler.count(true);
                 Trainer.Step step = trainer.step(done + 1, plan, loader, log);
+                profiler.count(false);
+                profiled++;
                 double seconds = (System.nanoTime() - start) * 1e-9;
                 training += seconds;
                 done++;
@@ -223,8 +232,7 @@ public final class Run implements AutoCloseable {
         }
         if (done < plan.updates()) {
             save(training);
-            progress.say(
-                    stop.received() + ": saved after step " + done + "; go on with: sdae pretrain --resume " + folder);
+            progress.say(stop.get() + ": saved after step " + done + "; go on with: sdae pretrain --resume " + folder);
         }
         summary.put("train_seconds", training);
     }
@@ -281,6 +289,8 @@ public final class Run implements AutoCloseable {
         all.put("seconds", seconds);
         all.put("images_per_s", done * config.imagesPerStep() / Math.max(1e-9, seconds));
         all.putAll(summary);
+        all.put("gflop_per_step", profiler.flops() * 1e-9 / Math.max(1, profiled));
+        all.put("fma_peak_gflops", Native.sk_probe_fma_gflops(0.5));
         all.put("peak_rss_bytes", Machine.peakResidentBytes());
         all.put("arena_bytes", trainer.arenaBytes());
         all.put("native_peak_bytes", Native.sk_peak_bytes());

@@ -2,11 +2,12 @@ package sdae.train;
 
 import java.lang.reflect.Proxy;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * SIGTERM, SIGINT, SIGHUP and SIGUSR1 ask a run to finish its step, save and end; a second one ends the process at once.
  */
-public final class StopSignal {
+public final class StopSignal implements Supplier<String> {
     private static final int STOPPED = 75;
 
     private volatile String name;
@@ -41,7 +42,8 @@ public final class StopSignal {
     }
 
     /** The signal that has come, or null. */
-    public String received() {
+    @Override
+    public String get() {
         return name;
     }
 }

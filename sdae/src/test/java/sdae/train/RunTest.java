@@ -1,0 +1,202 @@
+package sdae.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import sdae.config.Config;
+import sdae.io.ExitCode;
+import sdae.io.Hashes;
+import sdae.io.UserError;
+
+class RunTest {
+    private static final String[] SMALL = {
+        "image.size=16",
+        "in_chans=3",
+        "model.patch=4",
+        "model.width=16",
+        "model.depth=2",
+        "model.heads=2",
+        "decoder.width=16",
+        "train.batch=5",
+        "train.accumulate=2",
+        "train.steps=7",
+        "student.drop_path=0.2",
+        "log.every=1",
+        "eval.every_epochs=0",
+        "checkpoint.every_epochs=0",
+        "eval.knn_train=20",
+        "eval.knn_test=10",
+        "eval.knn_k=3"
+    };
+
+    @TempDir
+    static Path shared;
+
+    @TempDir
+    Path folder;
+
+    @BeforeAll
+    static void images() throws IOException {
+        for (int i = 0; i < 40; i++) {
+            BufferedImage image = new BufferedImage(20, 18, BufferedImage.TYPE_INT_RGB);
+            for (int p = 0; p < 20 * 18; p++) {
+                int wave = (int) (127 + 120 * Math.sin(p * (0.1 + 0.05 * (i % 4)) + i));
+                image.setRGB(p % 20, p / 20, wave << 16 | (255 - wave) << 8 | (i * 6));
+            }
+            Path file = shared.resolve("images/class" + i % 4 + "/" + i + ".png");
+            Files.createDirectories(file.getParent());
+            ImageIO.write(image, "png", file.toFile());
+        }
+    }
+
+    private static Config config(String... more) {
+        List<String> sets = new ArrayList<>(List.of(SMALL));
+        sets.add("data.path=" + shared.resolve("images"));
+        sets.addAll(List.of(more));
+        return Config.load(null, null, sets);
+    }
+
+    private static Run.Outcome run(Config config, Path folder, boolean resume, Supplier<String> stop)
+            throws IOException {
+        PrintStream quiet = new PrintStream(new ByteArrayOutputStream(), false, StandardCharsets.UTF_8);
+        try (Run run = new Run(config, folder, resume, new Progress(quiet), stop)) {
+            return run.train();
+        }
+    }
+
+    /** Hashes of the weights and optimizer files of the newest checkpoint. */
+    private static Map<String, String> weights(Path run, long step) throws IOException {
+        Map<String, String> hashes = new TreeMap<>();
+        Path checkpoint = run.resolve(String.format("checkpoints/step-%010d", step));
+        try (Stream<Path> files = Files.list(checkpoint)) {
+            for (Path file :
+                    files.filter(f -> f.toString().endsWith(".safetensors")).toList()) {
+                hashes.put(file.getFileName().toString(), Hashes.ofFile(file));
+            }
+        }
+        return hashes;
+    }
+
+    private static Supplier<String> after(int steps) {
+        int[] asked = {0};
+        return () -> asked[0]++ < steps ? null : "SIGTERM";
+    }
+
+    @Test
+    void stoppingAnywhereAndResumingGivesTheSameBitsForAnyThreadsAndWorkers() throws IOException {
+        Path whole = folder.resolve("whole");
+        run(config("threads=1", "data.workers=0"), whole, false, () -> null);
+        Map<String, String> expected = weights(whole, 7);
+        assertEquals(3, expected.size());
+        List<String> losses = losses(whole);
+        for (int stop : new int[] {1, 3, 6}) {
+            Path cut = folder.resolve("cut" + stop);
+            Config other = config("threads=3", "data.workers=2");
+            Run.Outcome first = run(other, cut, false, after(stop));
+            assertFalse(first.finished());
+            assertEquals(stop, first.step());
+            Run.Outcome second = run(other, cut, true, () -> null);
+            assertTrue(second.finished());
+            assertEquals(expected, weights(cut, 7), "stopped after " + stop);
+            assertEquals(losses, losses(cut));
+        }
+    }
+
+    /** step, epoch, loss, lr, momentum, decay, norm of every row: what no clock has touched. */
+    private static List<String> losses(Path run) throws IOException {
+        return Files.readAllLines(run.resolve("metrics.csv")).stream()
+                .map(line -> String.join(",", List.of(line.split(",", -1)).subList(0, 7)))
+                .toList();
+    }
+
+    @Test
+    void aFinishedRunLeavesEverythingThatAReportNeeds() throws IOException {
+        Path mae = folder.resolve("mae");
+        Run.Outcome outcome = run(config("objective=mae", "optim.clip=0.5"), mae, false, () -> null);
+        assertTrue(outcome.finished());
+        for (String file : List.of("config.yaml", "metrics.csv", "evals.csv", "profile.csv", "summary.json")) {
+            assertTrue(Files.size(mae.resolve(file)) > 0, file);
+        }
+        for (String key : List.of(
+                "steps",
+                "images",
+                "seconds",
+                "images_per_s",
+                "final_loss",
+                "knn_untrained",
+                "knn_trained",
+                "knn_raw_pixels",
+                "peak_rss_bytes",
+                "gflop_per_step",
+                "fma_peak_gflops",
+                "config_hash",
+                "version",
+                "cpu")) {
+            assertTrue(outcome.summary().containsKey(key), key);
+        }
+        assertEquals(2, weights(mae, 7).size()); // no teacher
+    }
+
+    @Test
+    void anotherConfigOrOtherImagesCannotResumeARun() throws IOException {
+        Path cut = folder.resolve("cut");
+        run(config(), cut, false, after(2));
+        UserError e = assertThrows(UserError.class, () -> run(config("seed=5"), cut, true, () -> null));
+        assertEquals(ExitCode.CONFIG, e.code());
+        Path other = Files.createDirectories(folder.resolve("other/a"));
+        Files.copy(shared.resolve("images/class0/0.png"), other.resolve("x.png"));
+        for (int i = 0; i < 36; i++) {
+            Files.copy(shared.resolve("images/class0/0.png"), other.resolve(i + ".png"));
+        }
+        UserError data = assertThrows(
+                UserError.class, () -> run(config("data.path=" + folder.resolve("other")), cut, true, () -> null));
+        assertEquals(ExitCode.CHECKPOINT, data.code());
+    }
+
+    @Test
+    void aLossThatIsNotFiniteStopsTheRunBeforeTheUpdate() {
+        UserError e = assertThrows(
+                UserError.class,
+                () -> run(config("optim.lr=1e30", "train.warmup_epochs=0"), folder.resolve("nan"), false, () -> null));
+        assertEquals(ExitCode.NUMERIC, e.code());
+        assertTrue(e.getMessage().contains("the update was not made"), e.getMessage());
+    }
+
+    @Test
+    void moreImagesInABatchThanThereAreIsAConfigFault() {
+        UserError e = assertThrows(
+                UserError.class, () -> run(config("train.batch=4000"), folder.resolve("big"), false, () -> null));
+        assertEquals(ExitCode.CONFIG, e.code());
+    }
+
+    @Test
+    void planCountsEpochsInBatches() {
+        Plan plan = new Plan(config("train.steps=0", "train.epochs=3", "train.warmup_epochs=1"), 10);
+        assertEquals(15, plan.updates());
+        assertEquals(0, plan.learningRate(0), 1e-12);
+        assertEquals(config().peakLearningRate(), plan.learningRate(5), 1e-12);
+        assertArrayEquals(new int[] {1, 4}, new int[] {plan.dataEpoch(7), plan.dataStep(7)});
+        assertTrue(plan.passes(1, 5));
+        assertFalse(plan.passes(1, 6));
+    }
+}
