@@ -219,18 +219,21 @@ void transpose_dot(float* to, long to_stride, float* dots, Rows rows, Rows other
 
 // ---- products ----
 
+// A tile's accumulators stay in registers only if every loop over them is unrolled.
+#define SK_UNROLL _Pragma("GCC unroll 8")
+
 /** acc[r][v] = sum over k of a(r, k) * b[k][v]; a(r, k) = a[r * stride + k], or a[k * stride + r] if kTurned. */
 template <bool kTurned, typename V, int kRows, int kVecs>
 inline __attribute__((always_inline)) void product(V (&acc)[kRows][kVecs], const float* a, long a_stride,
                                                    const float* b, long b_stride, long steps) {
-  for (int r = 0; r < kRows; r++)
-    for (int v = 0; v < kVecs; v++) acc[r][v] = V{};
+  SK_UNROLL for (int r = 0; r < kRows; r++)
+    SK_UNROLL for (int v = 0; v < kVecs; v++) acc[r][v] = V{};
   for (long k = 0; k < steps; k++) {
     V right[kVecs];
-    for (int v = 0; v < kVecs; v++) right[v] = load_as<V>(b + k * b_stride + v * kWidth<V>);
-    for (int r = 0; r < kRows; r++) {
+    SK_UNROLL for (int v = 0; v < kVecs; v++) right[v] = load_as<V>(b + k * b_stride + v * kWidth<V>);
+    SK_UNROLL for (int r = 0; r < kRows; r++) {
       V left = all<V>(kTurned ? a[k * a_stride + r] : a[r * a_stride + k]);
-      for (int v = 0; v < kVecs; v++) acc[r][v] = muladd(left, right[v], acc[r][v]);
+      SK_UNROLL for (int v = 0; v < kVecs; v++) acc[r][v] = muladd(left, right[v], acc[r][v]);
     }
   }
 }
@@ -368,10 +371,10 @@ void forward_head(float* out, float* lse, const float* qkv, const Sizes& s, long
           n, vecs, SK_TILE(long row, long vec) {
             V acc[kRows][kVecs];
             product<false>(acc, k[row], k.stride, qt + lane + vec * kW, stride, s.size);
-            for (int j = 0; j < kVecs; j++) {
+            SK_UNROLL for (int j = 0; j < kVecs; j++) {
               long at = lane + (vec + j) * kW;
               V most_yet = load_as<V>(peak + at);
-              for (int r = 0; r < kRows; r++) {
+              SK_UNROLL for (int r = 0; r < kRows; r++) {
                 store_as(p + (row + r) * stride + at, acc[r][j]);
                 most_yet = most_yet > acc[r][j] ? most_yet : acc[r][j];
               }
@@ -396,8 +399,8 @@ void forward_head(float* out, float* lse, const float* qkv, const Sizes& s, long
         c.count, s.packed() / kLanes, SK_TILE(long row, long vec) {
           vfloat acc[kRows][kVecs];
           product<true>(acc, p + row, stride, v.p + vec * kLanes, v.stride, n);
-          for (int r = 0; r < kRows; r++)
-            for (int j = 0; j < kVecs; j++)
+          SK_UNROLL for (int r = 0; r < kRows; r++)
+            SK_UNROLL for (int j = 0; j < kVecs; j++)
               put(out + (c.first + row + r) * s.heads * s.size, vec + j, s.size, acc[r][j], splat(inverse[row + r]),
                   false);
         });
@@ -442,13 +445,13 @@ void backward_head(float* dqkv, const float* dout, const float* qkv, const float
             long at = lane + vec * kW;
             V acc[kRows][kVecs];
             product<false>(acc, k[row], k.stride, qt + at, stride, s.size);
-            for (int r = 0; r < kRows; r++)
-              for (int j = 0; j < kVecs; j++)
+            SK_UNROLL for (int r = 0; r < kRows; r++)
+              SK_UNROLL for (int j = 0; j < kVecs; j++)
                 store_as(p + (row + r) * stride + at + j * kW,
                          exp2_of(muladd(acc[r][j], all<V>(s.scale2), load_as<V>(shift + at + j * kW))));
             product<false>(acc, v[row], v.stride, dyt + at, stride, s.size);
-            for (int r = 0; r < kRows; r++)
-              for (int j = 0; j < kVecs; j++) {
+            SK_UNROLL for (int r = 0; r < kRows; r++)
+              SK_UNROLL for (int j = 0; j < kVecs; j++) {
                 long to = (row + r) * stride + at + j * kW;
                 store_as(ds + to, load_as<V>(p + to) * (acc[r][j] - load_as<V>(dots + at + j * kW)));
               }
@@ -458,20 +461,20 @@ void backward_head(float* dqkv, const float* dout, const float* qkv, const float
         c.count, head_vecs, SK_TILE(long row, long vec) {
           vfloat acc[kRows][kVecs];
           product<true>(acc, ds + row, stride, k.p + vec * kLanes, k.stride, n);
-          for (int r = 0; r < kRows; r++)
-            for (int j = 0; j < kVecs; j++)
+          SK_UNROLL for (int r = 0; r < kRows; r++)
+            SK_UNROLL for (int j = 0; j < kVecs; j++)
               put(dq + (c.first + row + r) * token, vec + j, s.size, acc[r][j], splat(s.scale), false);
         });
     for_tiles(
         n, head_vecs, SK_TILE(long row, long vec) {
           vfloat acc[kRows][kVecs];
           product<false>(acc, p + row * stride, stride, dy[c.first] + vec * kLanes, dy.stride, c.count);
-          for (int r = 0; r < kRows; r++)
-            for (int j = 0; j < kVecs; j++)
+          SK_UNROLL for (int r = 0; r < kRows; r++)
+            SK_UNROLL for (int j = 0; j < kVecs; j++)
               put(dv + (row + r) * token, vec + j, s.size, acc[r][j], splat(1), c.first > 0);
           product<false>(acc, ds + row * stride, stride, q[c.first] + vec * kLanes, q.stride, c.count);
-          for (int r = 0; r < kRows; r++)
-            for (int j = 0; j < kVecs; j++)
+          SK_UNROLL for (int r = 0; r < kRows; r++)
+            SK_UNROLL for (int j = 0; j < kVecs; j++)
               put(dk + (row + r) * token, vec + j, s.size, acc[r][j], splat(s.scale), c.first > 0);
         });
   });
