@@ -226,8 +226,7 @@ void transpose_dot(float* to, long to_stride, float* dots, Rows rows, Rows other
 template <bool kTurned, typename V, int kRows, int kVecs>
 inline __attribute__((always_inline)) void product(V (&acc)[kRows][kVecs], const float* a, long a_stride,
                                                    const float* b, long b_stride, long steps) {
-  SK_UNROLL for (int r = 0; r < kRows; r++)
-    SK_UNROLL for (int v = 0; v < kVecs; v++) acc[r][v] = V{};
+  SK_UNROLL for (int r = 0; r < kRows; r++) SK_UNROLL for (int v = 0; v < kVecs; v++) acc[r][v] = V{};
   for (long k = 0; k < steps; k++) {
     V right[kVecs];
     SK_UNROLL for (int v = 0; v < kVecs; v++) right[v] = load_as<V>(b + k * b_stride + v * kWidth<V>);
@@ -399,10 +398,8 @@ void forward_head(float* out, float* lse, const float* qkv, const Sizes& s, long
         c.count, s.packed() / kLanes, SK_TILE(long row, long vec) {
           vfloat acc[kRows][kVecs];
           product<true>(acc, p + row, stride, v.p + vec * kLanes, v.stride, n);
-          SK_UNROLL for (int r = 0; r < kRows; r++)
-            SK_UNROLL for (int j = 0; j < kVecs; j++)
-              put(out + (c.first + row + r) * s.heads * s.size, vec + j, s.size, acc[r][j], splat(inverse[row + r]),
-                  false);
+          SK_UNROLL for (int r = 0; r < kRows; r++) SK_UNROLL for (int j = 0; j < kVecs; j++) put(
+              out + (c.first + row + r) * s.heads * s.size, vec + j, s.size, acc[r][j], splat(inverse[row + r]), false);
         });
   });
 }
@@ -445,36 +442,31 @@ void backward_head(float* dqkv, const float* dout, const float* qkv, const float
             long at = lane + vec * kW;
             V acc[kRows][kVecs];
             product<false>(acc, k[row], k.stride, qt + at, stride, s.size);
-            SK_UNROLL for (int r = 0; r < kRows; r++)
-              SK_UNROLL for (int j = 0; j < kVecs; j++)
+            SK_UNROLL for (int r = 0; r < kRows; r++) SK_UNROLL for (int j = 0; j < kVecs; j++)
                 store_as(p + (row + r) * stride + at + j * kW,
                          exp2_of(muladd(acc[r][j], all<V>(s.scale2), load_as<V>(shift + at + j * kW))));
             product<false>(acc, v[row], v.stride, dyt + at, stride, s.size);
-            SK_UNROLL for (int r = 0; r < kRows; r++)
-              SK_UNROLL for (int j = 0; j < kVecs; j++) {
-                long to = (row + r) * stride + at + j * kW;
-                store_as(ds + to, load_as<V>(p + to) * (acc[r][j] - load_as<V>(dots + at + j * kW)));
-              }
+            SK_UNROLL for (int r = 0; r < kRows; r++) SK_UNROLL for (int j = 0; j < kVecs; j++) {
+              long to = (row + r) * stride + at + j * kW;
+              store_as(ds + to, load_as<V>(p + to) * (acc[r][j] - load_as<V>(dots + at + j * kW)));
+            }
           });
     });
     for_tiles(
         c.count, head_vecs, SK_TILE(long row, long vec) {
           vfloat acc[kRows][kVecs];
           product<true>(acc, ds + row, stride, k.p + vec * kLanes, k.stride, n);
-          SK_UNROLL for (int r = 0; r < kRows; r++)
-            SK_UNROLL for (int j = 0; j < kVecs; j++)
+          SK_UNROLL for (int r = 0; r < kRows; r++) SK_UNROLL for (int j = 0; j < kVecs; j++)
               put(dq + (c.first + row + r) * token, vec + j, s.size, acc[r][j], splat(s.scale), false);
         });
     for_tiles(
         n, head_vecs, SK_TILE(long row, long vec) {
           vfloat acc[kRows][kVecs];
           product<false>(acc, p + row * stride, stride, dy[c.first] + vec * kLanes, dy.stride, c.count);
-          SK_UNROLL for (int r = 0; r < kRows; r++)
-            SK_UNROLL for (int j = 0; j < kVecs; j++)
+          SK_UNROLL for (int r = 0; r < kRows; r++) SK_UNROLL for (int j = 0; j < kVecs; j++)
               put(dv + (row + r) * token, vec + j, s.size, acc[r][j], splat(1), c.first > 0);
           product<false>(acc, ds + row * stride, stride, q[c.first] + vec * kLanes, q.stride, c.count);
-          SK_UNROLL for (int r = 0; r < kRows; r++)
-            SK_UNROLL for (int j = 0; j < kVecs; j++)
+          SK_UNROLL for (int r = 0; r < kRows; r++) SK_UNROLL for (int j = 0; j < kVecs; j++)
               put(dk + (row + r) * token, vec + j, s.size, acc[r][j], splat(s.scale), c.first > 0);
         });
   });

@@ -1,6 +1,7 @@
 package sdae.train;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -74,14 +75,21 @@ public final class Run implements AutoCloseable {
         plan = new Plan(config, batchesPerEpoch());
         evaluation = new Evaluation(config, data, trainer.model(), profiler.backend());
         checkpoints = CheckpointStore.open(disk, folder, config.integer("checkpoint.keep"), lock, progress::say);
+        try {
+            start(resume);
+        } catch (IOException | RuntimeException e) {
+            close();
+            throw e;
+        }
+    }
+
+    private void start(boolean resume) throws IOException {
         if (resume) {
             restore();
         } else {
             trainer.initialise();
             AtomicFolder.writeFile(
-                    disk,
-                    folder.resolve("config.yaml"),
-                    config.toYaml().getBytes(java.nio.charset.StandardCharsets.UTF_8));
+                    disk, folder.resolve("config.yaml"), config.toYaml().getBytes(StandardCharsets.UTF_8));
         }
     }
 
@@ -317,7 +325,7 @@ public final class Run implements AutoCloseable {
                         part.gflop(),
                         part.bytes())));
         AtomicFolder.writeFile(
-                disk, folder.resolve("profile.csv"), text.toString().getBytes(java.nio.charset.StandardCharsets.UTF_8));
+                disk, folder.resolve("profile.csv"), text.toString().getBytes(StandardCharsets.UTF_8));
     }
 
     @Override

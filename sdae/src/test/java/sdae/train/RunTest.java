@@ -177,7 +177,11 @@ class RunTest {
     void aLossThatIsNotFiniteStopsTheRunBeforeTheUpdate() {
         UserError e = assertThrows(
                 UserError.class,
-                () -> run(config("optim.lr=1e30", "train.warmup_epochs=0"), folder.resolve("nan"), false, () -> null));
+                () -> run(
+                        config("optim.lr=1e9", "wd.start=1e9", "wd.end=1e9", "train.warmup_epochs=0"),
+                        folder.resolve("nan"),
+                        false,
+                        () -> null));
         assertEquals(ExitCode.NUMERIC, e.code());
         assertTrue(e.getMessage().contains("the update was not made"), e.getMessage());
     }
