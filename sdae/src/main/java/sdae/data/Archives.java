@@ -18,6 +18,7 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 import sdae.data.FileSource.Entry;
+import sdae.io.Printable;
 
 /** Images in .tar, .tar.gz and .zip files, read in place: nothing is unpacked to disk. */
 final class Archives {
@@ -73,7 +74,7 @@ final class Archives {
                     throw new DataException(DataException.text(
                             "tar",
                             file.toString(),
-                            "ends inside member " + Names.printable(member.name()) + ", at byte "
+                            "ends inside member " + Printable.of(member.name()) + ", at byte "
                                     + (member.offset() + bytes.length),
                             "fetch or pack it again"));
                 }
@@ -126,7 +127,7 @@ final class Archives {
             LOG.log(System.Logger.Level.WARNING, "{0}: {1} links, devices or unsafe names skipped", file, skipped);
         }
         if (entries.isEmpty()) {
-            throw new DataException("no images in " + Names.printable(file.toString())
+            throw new DataException("no images in " + Printable.of(file.toString())
                     + " (looked for .jpg .jpeg .png; skipped " + skipped + " links, devices or unsafe names)");
         }
     }

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import sdae.io.Printable;
 import sdae.tensor.Philox;
 
 /**
@@ -305,7 +306,7 @@ public final class BatchLoader implements AutoCloseable {
             augment.apply(image, batch.images(), row * augment.outputSize(), random);
         } catch (RuntimeException e) {
             throw new IllegalStateException(
-                    "batchLoader: image " + Names.printable(source.name(id)) + ": " + e.getMessage(), e);
+                    "batchLoader: image " + Printable.of(source.name(id)) + ": " + e.getMessage(), e);
         }
         batch.ids()[row] = id;
         batch.labels()[row] = source.label(id);

@@ -7,6 +7,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
+import sdae.io.Printable;
 
 /** JPEG and PNG files from a folder or an archive: names, classes and decoding; where the bytes come from is a {@link Store}. */
 final class FileSource implements ImageSource {
@@ -42,7 +43,7 @@ final class FileSource implements ImageSource {
         for (int i = 1; i < entries.size(); i++) {
             if (entries.get(i).name().equals(entries.get(i - 1).name())) {
                 throw new DataException(DataException.text(
-                        "data", where, "holds " + Names.printable(entries.get(i).name()) + " twice", "pack it again"));
+                        "data", where, "holds " + Printable.of(entries.get(i).name()) + " twice", "pack it again"));
             }
         }
         this.folders = ClassFolders.of(entries.stream().map(Entry::name).toList(), emptyFolders);
@@ -94,7 +95,7 @@ final class FileSource implements ImageSource {
         if (PngDecoder.isPng(bytes) != lower.endsWith(".png") && !warned.getAndSet(true)) {
             LOG.log(
                     System.Logger.Level.WARNING,
-                    Names.printable(path) + ": the suffix does not match the content; content decides (said once)");
+                    Printable.of(path) + ": the suffix does not match the content; content decides (said once)");
         }
         return decoder.decode(bytes, path);
     }

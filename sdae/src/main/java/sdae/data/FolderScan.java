@@ -16,6 +16,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import sdae.io.Printable;
 
 /** Lists the images below a folder. Each real folder is visited once, so links that lead back do no harm. */
 final class FolderScan {
@@ -46,7 +47,7 @@ final class FolderScan {
         }
         if (scan.images.isEmpty()) {
             throw new DataException(
-                    "no images under " + Names.printable(root.toString()) + " (looked for .jpg .jpeg .png; saw "
+                    "no images under " + Printable.of(root.toString()) + " (looked for .jpg .jpeg .png; saw "
                             + scan.otherFiles + " other files and skipped " + scan.links + " symbolic links)");
         }
         List<String> empty = scan.folders.entrySet().stream()
@@ -69,7 +70,7 @@ final class FolderScan {
                 throw e.getCause();
             } catch (IOException e) {
                 throw new IOException(
-                        Names.printable(folder.path.toString()) + ": "
+                        Printable.of(folder.path.toString()) + ": "
                                 + e.getClass().getSimpleName(),
                         e);
             }

@@ -3,6 +3,7 @@ package sdae.data;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import sdae.io.Printable;
 
 /**
  * A fixed, ordered set of images. Indices are 0 .. size()-1, in the byte order of the names. All methods but close may be
@@ -92,7 +93,7 @@ public interface ImageSource extends AutoCloseable {
         for (int c = 0; c < counts.length; c++) {
             if (counts[c] == 0) {
                 throw new DataException(
-                        "data: class " + Names.printable(classes().get(c)) + " has no images (remove it or fill it)");
+                        "data: class " + Printable.of(classes().get(c)) + " has no images (remove it or fill it)");
             }
         }
     }

@@ -262,7 +262,7 @@ public final class JpegFile {
     }
 
     private int u16(int at) {
-        return u8(file, at) << 8 | u8(file, at + 1);
+        return (u8(file, at) << 8) | u8(file, at + 1);
     }
 
     private BadImageException bad(String reason) {

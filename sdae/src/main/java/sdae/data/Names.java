@@ -10,10 +10,8 @@ import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.Locale;
 
-/** Names of images: the same on every locale, in one order, safe to print. */
+/** Names of images: the same on every locale and in one order. */
 final class Names {
-    private static final int MAX_PRINTED = 300;
-
     /**
      * Order of the UTF-8 bytes, which is the order of the code points: chars compare alike except that a surrogate (a code
      * point above 0xFFFF) comes after every other char.
@@ -72,22 +70,6 @@ final class Names {
                 out.put(String.format(Locale.ROOT, "\\x%02x", in.get() & 0xff));
             }
         }
-    }
-
-    /** The name with control, format and unpaired characters escaped and overlong names cut: safe for a terminal. */
-    static String printable(String name) {
-        StringBuilder text = new StringBuilder();
-        name.codePoints().limit(MAX_PRINTED).forEach(c -> {
-            int type = Character.getType(c);
-            if (type == Character.CONTROL || type == Character.FORMAT || type == Character.SURROGATE) {
-                text.append(String.format(Locale.ROOT, "\\u%04x", c));
-            } else {
-                text.appendCodePoint(c);
-            }
-        });
-        return name.codePointCount(0, name.length()) > MAX_PRINTED
-                ? text.append("...").toString()
-                : text.toString();
     }
 
     /** Whether the suffix is one of .jpg .jpeg .png, in any case, and the file is not a hidden one. */

@@ -1,5 +1,6 @@
 package sdae.data;
 
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -7,6 +8,7 @@ import java.util.List;
 import java.util.zip.CRC32;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
+import sdae.io.Printable;
 
 /**
  * PNG (W3C PNG, third edition) of every colour type and depth, interlaced or not. Our own, because ImageIO takes wrong
@@ -65,7 +67,7 @@ final class PngDecoder {
             crc.reset();
             crc.update(file, at + 4, size + 4);
             if ((int) crc.getValue() != i32(body + size)) {
-                throw bad("wrong checksum of chunk " + Names.printable(name) + " at byte " + at);
+                throw bad("wrong checksum of chunk " + Printable.of(name) + " at byte " + at);
             }
             if ((type < 0) != name.equals("IHDR")) {
                 throw bad("the header must come first and once");
@@ -80,7 +82,7 @@ final class PngDecoder {
                 }
                 default -> {
                     if (Character.isUpperCase(name.charAt(0))) {
-                        throw bad("unknown critical chunk " + Names.printable(name));
+                        throw bad("unknown critical chunk " + Printable.of(name));
                     }
                 }
             }
@@ -127,7 +129,7 @@ final class PngDecoder {
         } else if ((type == GREY && size == 2) || (type == RGB && size == 6)) {
             transparent = new int[size / 2];
             for (int i = 0; i < transparent.length; i++) {
-                transparent[i] = (file[at + 2 * i] & 0xff) << 8 | file[at + 2 * i + 1] & 0xff;
+                transparent[i] = ((file[at + 2 * i] & 0xff) << 8) | (file[at + 2 * i + 1] & 0xff);
             }
         }
     }
@@ -253,7 +255,7 @@ final class PngDecoder {
     }
 
     private int sample(byte[] row, int i) {
-        return depth == 16 ? (row[1 + 2 * i] & 0xff) << 8 | row[2 + 2 * i] & 0xff : row[1 + i] & 0xff;
+        return depth == 16 ? ((row[1 + 2 * i] & 0xff) << 8) | (row[2 + 2 * i] & 0xff) : row[1 + i] & 0xff;
     }
 
     /** A sample as 0..255, rounded: v * 255 / 65535 = v / 257. */
@@ -266,7 +268,7 @@ final class PngDecoder {
     }
 
     private int i32(int at) {
-        return (file[at] & 0xff) << 24 | (file[at + 1] & 0xff) << 16 | (file[at + 2] & 0xff) << 8 | file[at + 3] & 0xff;
+        return ByteBuffer.wrap(file).getInt(at);
     }
 
     private BadImageException bad(String reason) {

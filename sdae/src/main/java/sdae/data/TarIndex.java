@@ -190,7 +190,7 @@ final class TarIndex {
                 if (value >>> 55 != 0) {
                     throw fault(at, "has an overlong number in a header");
                 }
-                value = value << 8 | header[offset + i] & 0xff;
+                value = (value << 8) | (header[offset + i] & 0xff);
             }
             return value;
         }
@@ -198,7 +198,7 @@ final class TarIndex {
         for (int i = offset; i < offset + length; i++) {
             int c = header[i];
             if (c >= '0' && c <= '7') {
-                value = value << 3 | c - '0';
+                value = (value << 3) | (c - '0');
                 digits = true;
             } else if (c == 0 || (c == ' ' && digits)) {
                 break;

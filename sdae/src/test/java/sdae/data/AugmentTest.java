@@ -99,7 +99,8 @@ class AugmentTest {
             assertTrue(ratio > 0.74 && ratio < 1.345, "ratio " + ratio);
             share += (double) box.width() * box.height() / (500 * 375) / 4000;
         }
-        assertEquals(0.5, share, 0.03); // 0.6 less the upright boxes that did not fit into a wide image
+        assertEquals(
+                0.495, share, 0.01); // simulated apart: 0.6 less the upright boxes that do not fit into a wide image
     }
 
     @Test

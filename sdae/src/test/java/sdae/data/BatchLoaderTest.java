@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -103,6 +104,19 @@ class BatchLoaderTest {
             }
             assertArrayEquals(IntStream.generate(() -> 1).limit(50).toArray(), seen);
         }
+    }
+
+    @Test
+    void anEpochHasItsOwnOrderAndCrops() {
+        try (BatchLoader loader = new BatchLoader(new Source(1, 0), CROP, BatchLoader.Settings.of(1, 7, 0))) {
+            Batch first = loader.next();
+            float[] images = first.images().clone();
+            first.release();
+            assertFalse(Arrays.equals(images, loader.next().images()));
+        }
+        String text = run(BatchLoader.Settings.of(50, 7, 0), 2).replaceAll(":-?[0-9]+", "");
+        String[] epochs = text.split("\n", -1);
+        assertFalse(epochs[0].substring(2).equals(epochs[1].substring(2)));
     }
 
     @Test
