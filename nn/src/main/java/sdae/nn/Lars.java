@@ -45,6 +45,16 @@ public final class Lars implements AutoCloseable {
         }
     }
 
+    /** The momentum buffer of a parameter, of its shape. */
+    public Tensor mu(Parameter parameter) {
+        for (Launch launch : launches) {
+            if (launch.parameter == parameter) {
+                return launch.mu;
+            }
+        }
+        throw new IllegalArgumentException("lars: " + parameter + " is not among its parameters");
+    }
+
     @Override
     public void close() {
         hyper.close();

@@ -1,10 +1,10 @@
 package sdae.model;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import sdae.nn.AdamW;
 import sdae.nn.LayerNorm;
 import sdae.nn.Linear;
 import sdae.nn.Schedules;
@@ -27,33 +27,60 @@ public final class Classifier implements AutoCloseable {
         CLASS_TOKEN
     }
 
-    private final ModelSpec spec;
     private final Encoder encoder;
     private final LayerNorm norm;
     private final Linear head;
     private final ParameterBuffer parameters;
 
     public Classifier(Backend backend, ModelSpec spec, int classes) {
-        this.spec = spec;
         encoder = new Encoder(spec, false);
         norm = LayerNorm.of("fc_norm", spec.width());
         head = Linear.of("head", spec.width(), classes);
+        parameters = new ParameterBuffer(backend, true, segments(spec, encoder, norm, head));
+    }
+
+    /** The segments of a classifier of these sizes, whose parameters have no memory: what it would be made of. */
+    static List<Segment> segments(ModelSpec spec, int classes) {
+        return segments(
+                spec,
+                new Encoder(spec, false),
+                LayerNorm.of("fc_norm", spec.width()),
+                Linear.of("head", spec.width(), classes));
+    }
+
+    private static List<Segment> segments(ModelSpec spec, Encoder encoder, LayerNorm norm, Linear head) {
         List<Parameter> all = new ArrayList<>(List.of(encoder.posEmbed()));
         all.addAll(encoder.weights());
         all.addAll(norm.parameters());
         all.addAll(head.parameters());
-        all.sort(Comparator.comparingInt(this::layer));
         Map<String, List<Parameter>> groups = new TreeMap<>();
         for (Parameter p : all) {
-            String group = String.format("layer %03d %s", layer(p), decays(p) ? "decay" : "no-decay");
+            String group = String.format(
+                    "layer %03d %s", Schedules.layer(p.name(), spec.depth()), decays(p) ? "decay" : "no-decay");
             groups.computeIfAbsent(group, name -> new ArrayList<>()).add(p);
         }
-        parameters = new ParameterBuffer(
-                backend,
-                true,
-                groups.entrySet().stream()
-                        .map(e -> new Segment(e.getKey(), true, e.getValue()))
-                        .toList());
+        return groups.entrySet().stream()
+                .map(e -> new Segment(e.getKey(), true, e.getValue()))
+                .toList();
+    }
+
+    /**
+     * What AdamW multiplies a segment's learning rate and weight decay with: decay^(depth + 1 - layer), and no weight decay
+     * where {@link #decays} says so.
+     */
+    public static AdamW.Scales scales(int depth, double layerDecay) {
+        return new AdamW.Scales() {
+            @Override
+            public double lr(Segment segment) {
+                int layer = Schedules.layer(segment.parameters().get(0).name(), depth);
+                return Schedules.layerScale(layer, depth, layerDecay);
+            }
+
+            @Override
+            public double decay(Segment segment) {
+                return decays(segment.parameters().get(0)) ? 1 : 0;
+            }
+        };
     }
 
     /** Weight decay in fine-tuning: none for tensors of one size, class token and position table. */
@@ -61,11 +88,6 @@ public final class Classifier implements AutoCloseable {
         return p.shape().rank() > 1
                 && !p.name().equals("cls_token")
                 && !p.name().equals("pos_embed");
-    }
-
-    /** Layer id: 0 embedding, i+1 block i, depth+1 the rest. */
-    public int layer(Parameter p) {
-        return Schedules.layer(p.name(), spec.depth());
     }
 
     /** images [B, C, height, width] to pooled, normalised features [B, D]. */

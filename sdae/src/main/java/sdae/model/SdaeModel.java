@@ -36,16 +36,20 @@ public final class SdaeModel implements AutoCloseable {
         boolean distilled = objective instanceof Objective.Sdae;
         encoder = new Encoder(spec);
         decoder = new Decoder(spec, distilled ? spec.width() : spec.patchValues());
-        List<Segment> segments = new ArrayList<>(encoderSegments(encoder, skipTokens));
-        List<Segment> ofDecoder =
-                Weights.segments("decoder", List.of(decoder.posEmbed()), decoder.weights(), skipTokens);
-        segments.addAll(List.of(ofDecoder.get(1), ofDecoder.get(2), ofDecoder.get(0)));
-        student = new ParameterBuffer(backend, true, segments);
+        student = new ParameterBuffer(backend, true, studentSegments(encoder, decoder, skipTokens));
         teacherEncoder = distilled ? new Encoder(spec) : null;
         teacher = distilled ? new ParameterBuffer(backend, false, encoderSegments(teacherEncoder, skipTokens)) : null;
     }
 
-    private static List<Segment> encoderSegments(Encoder encoder, boolean skipTokens) {
+    static List<Segment> studentSegments(Encoder encoder, Decoder decoder, boolean skipTokens) {
+        List<Segment> segments = new ArrayList<>(encoderSegments(encoder, skipTokens));
+        List<Segment> ofDecoder =
+                Weights.segments("decoder", List.of(decoder.posEmbed()), decoder.weights(), skipTokens);
+        segments.addAll(List.of(ofDecoder.get(1), ofDecoder.get(2), ofDecoder.get(0)));
+        return segments;
+    }
+
+    static List<Segment> encoderSegments(Encoder encoder, boolean skipTokens) {
         return Weights.segments("encoder", List.of(encoder.posEmbed()), encoder.weights(), skipTokens);
     }
 

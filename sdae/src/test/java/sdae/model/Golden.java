@@ -9,13 +9,18 @@ import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.function.Executable;
 import sdae.io.SafetensorsReader;
+import sdae.tensor.OpCheck;
 import sdae.tensor.Parameter;
 import sdae.tensor.ParameterBuffer;
 
@@ -27,6 +32,11 @@ final class Golden {
     static final double FORWARD = 2e-5;
     static final double GRADIENT = 5e-5;
     static final double LOSS = 2e-6;
+    /** Single ops and optimizers, and tables in F32 (one unit in the last place) and F64. */
+    static final double PART = 1e-5;
+
+    static final double TABLE_F32 = 1.2e-7;
+    static final double TABLE_F64 = 1e-12;
 
     private static final int MOMENTS = 4;
     private static final double MOMENT_ROUNDING = 2;
@@ -68,6 +78,28 @@ final class Golden {
 
     static boolean exists(String name) {
         return Files.exists(folder().resolve(name + ".safetensors"));
+    }
+
+    /** The test of a case that is one file, on every instruction set; left out with a line where the folder lacks it. */
+    static List<DynamicTest> part(String name, String label, Consumer<Golden> body) {
+        if (!exists(name)) {
+            System.out.println("golden: " + name + ".safetensors is not in " + folder() + "; left out");
+            return List.of();
+        }
+        return List.of(onEveryIsa(name + " " + label, () -> body.accept(open(name))));
+    }
+
+    /** The same body on every instruction set of this CPU. */
+    static DynamicTest onEveryIsa(String label, Executable body) {
+        return DynamicTest.dynamicTest(
+                label,
+                () -> OpCheck.forEachIsa(isa -> {
+                    try {
+                        body.execute();
+                    } catch (Throwable e) {
+                        throw new AssertionError(label + " on " + isa + ": " + e.getMessage(), e);
+                    }
+                }));
     }
 
     static Golden open(String name) {
@@ -112,6 +144,19 @@ final class Golden {
         }
     }
 
+    int[] shape(String tensor) {
+        return Arrays.stream(file(tensor).shape(tensor))
+                .mapToInt(Math::toIntExact)
+                .toArray();
+    }
+
+    /** What follows {@code prefix} in the names that start so. */
+    Set<String> after(String prefix) {
+        Set<String> rest = new TreeSet<>();
+        files.keySet().stream().filter(t -> t.startsWith(prefix)).forEach(t -> rest.add(t.substring(prefix.length())));
+        return rest;
+    }
+
     double value(String tensor) {
         return doubles(tensor)[0];
     }
@@ -125,9 +170,13 @@ final class Golden {
     }
 
     Set<String> lines(String tensor) {
+        return new TreeSet<>(list(tensor));
+    }
+
+    /** Names in the order of the file. */
+    List<String> list(String tensor) {
         try {
-            return new TreeSet<>(
-                    List.of(new String(file(tensor).bytes(tensor), StandardCharsets.UTF_8).split("\n", -1)));
+            return List.of(new String(file(tensor).bytes(tensor), StandardCharsets.UTF_8).split("\n", -1));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -3,7 +3,6 @@ package sdae.model;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import java.io.IOException;
 import java.util.ArrayList;
@@ -21,7 +20,6 @@ import sdae.nn.Ema;
 import sdae.tensor.Arena;
 import sdae.tensor.Backend;
 import sdae.tensor.CpuBackend;
-import sdae.tensor.OpCheck;
 import sdae.tensor.Parameter;
 import sdae.tensor.ParameterBuffer;
 import sdae.tensor.Tape;
@@ -33,7 +31,7 @@ import sdae.tensor.op.PatchMask;
 @Tag("golden")
 class GoldenModelTest {
     private static final List<String> AXES = List.of("token", "channel");
-    private static final double STEP = 5e-6;
+    static final double STEP = 5e-6;
     private static final double STEP_OUTLIERS = 1e-3;
     private static final double EMA = 1e-6;
     private static final Pattern MODE = Pattern.compile("ref64\\.modes\\.N(\\w+)_K(\\w+)\\.loss\\.(\\w+)");
@@ -107,17 +105,8 @@ class GoldenModelTest {
         return tests;
     }
 
-    /** The same body on every instruction set of this CPU. */
     private static void add(List<DynamicTest> tests, String label, Executable body) {
-        tests.add(dynamicTest(
-                label,
-                () -> OpCheck.forEachIsa(isa -> {
-                    try {
-                        body.execute();
-                    } catch (Throwable e) {
-                        throw new AssertionError(label + " on " + isa + ": " + e.getMessage(), e);
-                    }
-                })));
+        tests.add(Golden.onEveryIsa(label, body));
     }
 
     private SdaeModel model(Golden golden, Sizes sizes, Objective objective) {
@@ -362,8 +351,7 @@ class GoldenModelTest {
     }
 
     /** At most one entry in a thousand is off by more than {@code usual}, none by more than {@code most}. */
-    private static void checkSteps(
-            Golden golden, ParameterBuffer parameters, String prefix, double usual, double most) {
+    static void checkSteps(Golden golden, ParameterBuffer parameters, String prefix, double usual, double most) {
         long outside = 0;
         long count = 0;
         for (Parameter p : parameters.parameters().values()) {

@@ -3,11 +3,11 @@ package sdae.tensor.op;
 import java.util.Arrays;
 
 /** The forward passes once more, as plainly as they can be written, in double; flat row-major arrays. */
-final class Reference {
+public final class Reference {
     private Reference() {}
 
     /** y = x weight^T + bias. */
-    static double[] linear(double[] x, double[] weight, double[] bias, int in, int out) {
+    public static double[] linear(double[] x, double[] weight, double[] bias, int in, int out) {
         int rows = x.length / in;
         double[] y = new double[rows * out];
         for (int r = 0; r < rows; r++) {
@@ -22,14 +22,14 @@ final class Reference {
         return y;
     }
 
-    static double[] gelu(double[] x) {
+    public static double[] gelu(double[] x) {
         return Arrays.stream(x)
                 .map(v -> 0.5 * v * (1 + org.apache.commons.math3.special.Erf.erf(v / Math.sqrt(2))))
                 .toArray();
     }
 
     /** y = x + scale[sample] * branch; scale null is 1. */
-    static double[] residual(double[] x, double[] branch, double[] scale) {
+    public static double[] residual(double[] x, double[] branch, double[] scale) {
         double[] y = x.clone();
         int each = scale == null ? x.length : x.length / scale.length;
         for (int i = 0; i < x.length; i++) {
@@ -38,7 +38,7 @@ final class Reference {
         return y;
     }
 
-    static double[] layerNorm(double[] x, double[] gamma, double[] beta, double eps) {
+    public static double[] layerNorm(double[] x, double[] gamma, double[] beta, double eps) {
         int cols = gamma.length;
         double[] y = new double[x.length];
         for (int r = 0; r < x.length / cols; r++) {
@@ -58,7 +58,7 @@ final class Reference {
     }
 
     /** qkv [B, N, 3, H, Dh] to [B, N, H, Dh]. */
-    static double[] attention(double[] qkv, int batch, int tokens, int heads, int size) {
+    public static double[] attention(double[] qkv, int batch, int tokens, int heads, int size) {
         double[] out = new double[batch * tokens * heads * size];
         for (int b = 0; b < batch; b++) {
             for (int h = 0; h < heads; h++) {
