@@ -43,7 +43,9 @@ public record EmbedTokensOp(Tensor projected, Parameter cls, Parameter pos, Tens
         Tensor tokens = tape.empty(projected.dtype(), sequences, 1 + count, width);
         tape.backend().embedTokensForward(tokens, projected, cls.value(), pos.value(), ids);
         return tape.record(
-                new EmbedTokensOp(projected, cls, pos, ids), tokens, projected.needsGradient() || cls.trainable());
+                new EmbedTokensOp(projected, cls, pos, ids),
+                tokens,
+                projected.needsGradient() || cls.trainable() || pos.trainable());
     }
 
     @Override

@@ -21,6 +21,18 @@ public record PixelLossOp(Tensor pred, Tensor images, Tensor ids, Tensor stats, 
     public static Tensor apply(Tensor pred, Tensor images, Tensor ids, int patch, boolean normPix) {
         Shape shape = images.shape();
         Checks.rank("pixelLoss", "images", shape, 4);
+        Checks.that(
+                patch > 0 && shape.size(2) % patch == 0 && shape.size(3) % patch == 0,
+                "pixelLoss",
+                "image sides must be multiples of the patch " + patch + ", but images are " + shape);
+        Checks.matches(
+                "pixelLoss",
+                "ids",
+                ids.shape(),
+                "images",
+                shape,
+                shape.size(0),
+                ids.shape().last());
         Checks.matches(
                 "pixelLoss",
                 "pred",

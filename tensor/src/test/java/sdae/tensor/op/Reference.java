@@ -167,7 +167,7 @@ public final class Reference {
             aa += a[i] * a[i];
             bb += b[i] * b[i];
         }
-        return aa == 0 || bb == 0 ? 0 : ab / Math.sqrt(aa) / Math.sqrt(bb);
+        return aa < 1e-16 || bb < 1e-16 ? 0 : ab / Math.sqrt(aa) / Math.sqrt(bb);
     }
 
     /** Standardised teacher tokens, the first skip rows of every fold left out. */
