@@ -139,7 +139,19 @@ class DenseOpTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1,1,1,1", "2,2,2,16", "1,13,3,20", "2,17,2,32", "1,31,1,64", "1,32,1,80", "1,33,2,128", "1,50,1,64"})
+    @CsvSource({
+        "1,1,1,1",
+        "2,2,2,16",
+        "1,13,3,20",
+        "2,17,2,32",
+        "1,31,1,64",
+        "1,32,1,80",
+        "1,33,2,128",
+        "1,50,1,64",
+        "3,7,2,5",
+        "1,65,1,24",
+        "1,130,1,16"
+    })
     void attention(int batch, int tokens, int heads, int size) {
         OpCheck.op("attention " + tokens + " " + size)
                 .x(batch, tokens, 3, heads, size)
@@ -156,6 +168,18 @@ class DenseOpTest {
                 .kernel(c -> AttentionOp.apply(c.x(0)))
                 .reference(v -> Reference.attention(v[0], 1, tokens, 1, size))
                 .forwardOnly()
+                .run();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1", "13", "50"})
+    void attentionOfEqualRowsIsTheirValue(int tokens) {
+        float[] qkv = new float[tokens * 3 * 32];
+        Arrays.fill(qkv, 0.5f);
+        OpCheck.op("attention equal " + tokens)
+                .x(new int[] {1, tokens, 3, 2, 16}, qkv)
+                .kernel(c -> AttentionOp.apply(c.x(0)))
+                .reference(v -> Reference.attention(v[0], 1, tokens, 2, 16))
                 .run();
     }
 
