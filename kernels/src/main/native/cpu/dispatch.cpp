@@ -6,10 +6,10 @@
 #include <cstring>
 
 extern "C" {
-#define KERNEL(name)                                   \
-  __attribute__((weak)) void sk_##name##_base(void);   \
-  __attribute__((weak)) void sk_##name##_avx2(void);   \
-  __attribute__((weak)) void sk_##name##_avx512(void); \
+#define KERNEL(name)             \
+  void sk_##name##_base(void);   \
+  void sk_##name##_avx2(void);   \
+  void sk_##name##_avx512(void); \
   __attribute__((visibility("hidden"))) void (*sk_active_##name)(void) = sk_##name##_base;
 #include "kernels.def"
 #undef KERNEL

@@ -3,6 +3,7 @@
 #include "sdae_kernels.h"
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <sched.h>
 #include <thread>
@@ -35,32 +36,37 @@ class Pool {
       return;
     }
     std::lock_guard<std::mutex> one(job_mutex_);
-    inside_ = true;
-    if (tasks == 1 || workers_.empty()) {
-      for (long t = 0; t < tasks; t++) body(context, t, 0);
-      inside_ = false;
-      return;
-    }
     {
       std::lock_guard<std::mutex> lock(mutex_);
       body_ = body;
       context_ = context;
       tasks_ = tasks;
+      error_ = nullptr;
       next_.store(0, std::memory_order_relaxed);
-      open_ = true;
-      generation_.fetch_add(1, std::memory_order_release);
+      open_ = tasks > 1;
+      if (open_) generation_.fetch_add(1, std::memory_order_release);
     }
-    wake_.notify_all();
+    if (tasks > 1) wake_.notify_all();
+    inside_ = true;
     drain(0);
     inside_ = false;
     std::unique_lock<std::mutex> lock(mutex_);
     open_ = false;
     done_.wait(lock, [this] { return busy_ == 0; });
+    if (error_) std::rethrow_exception(error_);
   }
 
  private:
+  /** Runs tasks until none is left. What a task throws (scratch past the memory limit) is kept for the caller of run.
+   */
   void drain(int thread) {
-    for (long t; (t = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) body_(context_, t, thread);
+    try {
+      for (long t; (t = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) body_(context_, t, thread);
+    } catch (...) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (!error_) error_ = std::current_exception();
+      next_.store(tasks_, std::memory_order_relaxed);
+    }
   }
 
   void work(int thread) {
@@ -100,6 +106,7 @@ class Pool {
   void (*body_)(void*, long, int) = nullptr;
   void* context_ = nullptr;
   long tasks_ = 0;
+  std::exception_ptr error_;
   int busy_ = 0;
   bool open_ = false, stopping_ = false;
   static thread_local bool inside_;

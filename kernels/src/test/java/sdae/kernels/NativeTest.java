@@ -52,4 +52,31 @@ class NativeTest {
         assertTrue(Native.sk_probe_copy_gbs(0.01) > 0.1);
         assertEquals(before, Native.sk_live_bytes());
     }
+
+    @Test
+    void scratchPastTheLimitIsAnErrorOfTheCallAndThePoolGoesOn() {
+        int rows = 64;
+        int width = 96;
+        long x = Native.sk_alloc(4L * rows * width);
+        long weight = Native.sk_alloc(4L * width * width);
+        long y = Native.sk_alloc(4L * rows * width);
+        int threads = Native.sk_threads();
+        long limit = Native.sk_memory_limit();
+        Native.sk_set_threads(3);
+        try {
+            Native.sk_set_memory_limit(Native.sk_live_bytes());
+            assertThrows(
+                    RuntimeException.class,
+                    () -> Native.sk_linear_forward(y, x, weight, 0, rows, width, width),
+                    "packing the weight needs scratch");
+            Native.sk_set_memory_limit(limit);
+            Native.sk_linear_forward(y, x, weight, 0, rows, width, width);
+        } finally {
+            Native.sk_set_memory_limit(limit);
+            Native.sk_set_threads(threads);
+            Native.sk_free(x);
+            Native.sk_free(weight);
+            Native.sk_free(y);
+        }
+    }
 }
