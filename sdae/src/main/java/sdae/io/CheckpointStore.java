@@ -61,8 +61,9 @@ public final class CheckpointStore {
         }
         CheckpointStore store = new CheckpointStore(disk, run, keep, lock, warn);
         if (Files.isDirectory(store.folder)) {
-            // whoever made it may have been killed before its name was durable
+            // whoever made it, or renamed its newest checkpoint, may have been killed before the names were durable
             disk.fsyncFolder(store.folder.getParent());
+            disk.fsyncFolder(store.folder);
         } else {
             AtomicFolder.createFolders(disk, store.folder);
         }
