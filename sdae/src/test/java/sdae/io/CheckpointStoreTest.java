@@ -68,7 +68,10 @@ final class CheckpointStoreTest {
 
     private long latest() throws IOException {
         long[] step = new long[1];
-        with(Disk.real(), folder, store -> step[0] = store.latestGood().orElseThrow().step());
+        with(
+                Disk.real(),
+                folder,
+                store -> step[0] = store.latestGood().orElseThrow().step());
         return step[0];
     }
 
@@ -120,7 +123,8 @@ final class CheckpointStoreTest {
                         checkpoint(2).resolve("state.json"),
                         new String(state, StandardCharsets.UTF_8).replace(": 2", ": 3")));
         write(2);
-        assertNamed("state.json: not valid JSON", () -> Files.write(checkpoint(2).resolve("state.json"), new byte[9]));
+        assertNamed(
+                "state.json: not valid JSON", () -> Files.write(checkpoint(2).resolve("state.json"), new byte[9]));
         write(2);
         assertNamed("state.json: ", () -> Files.write(checkpoint(2).resolve("state.json"), new byte[] {-1, -2}));
         write(2);

@@ -47,7 +47,9 @@ final class SafetensorsTest {
         assertEquals(ExitCode.CHECKPOINT, error.code());
         assertTrue(error.getMessage().contains(text), error.getMessage());
         assertTrue(error.getMessage().length() < 2000, "the message is too long");
-        assertTrue(allocated < (8 << 20) + (long) allocatedPerByte * file.length, allocated + " bytes were allocated: " + text);
+        assertTrue(
+                allocated < (8 << 20) + (long) allocatedPerByte * file.length,
+                allocated + " bytes were allocated: " + text);
     }
 
     private void refused(String header, int dataBytes, String text) throws IOException {
@@ -95,7 +97,8 @@ final class SafetensorsTest {
 
     @Test
     void offsetsThatAreNotBackToBackAreRefused() throws IOException {
-        String two = "{'a':{'dtype':'U8','shape':[2],'data_offsets':[0,2]},'b':{'dtype':'U8','shape':[2],'data_offsets':%s}}";
+        String two =
+                "{'a':{'dtype':'U8','shape':[2],'data_offsets':[0,2]},'b':{'dtype':'U8','shape':[2],'data_offsets':%s}}";
         refused(String.format(two, "[1,3]"), 4, "'b' begins at byte 1 of the data, but the tensor before it ends at 2");
         refused(String.format(two, "[3,5]"), 5, "(a gap)");
         refused(String.format(two, "[4,2]"), 4, "'b': data_offsets [4, 2] must be in order");
@@ -129,7 +132,10 @@ final class SafetensorsTest {
         refused("{'\\u001b[0m':{'dtype':'?','shape':[],'data_offsets':[0,0]}}", 0, "'\\u001B[0m'");
         StringBuilder many = new StringBuilder("{");
         for (int i = 0; many.length() < Safetensors.MAX_HEADER - 100; i++) {
-            many.append(i == 0 ? "" : ",").append("'").append(i).append("':{'dtype':'U8','shape':[0],'data_offsets':[0,0]}");
+            many.append(i == 0 ? "" : ",")
+                    .append("'")
+                    .append(i)
+                    .append("':{'dtype':'U8','shape':[0],'data_offsets':[0,0]}");
         }
         byte[] json = many.append('}').toString().replace('\'', '"').getBytes(StandardCharsets.UTF_8);
         refused(file(json.length, json, 1), "tensors end at byte 0 of the data, but the file has 1", 60);
@@ -137,7 +143,8 @@ final class SafetensorsTest {
 
     private SafetensorsReader written(String type, int bytes, byte[] data) throws IOException {
         String json = String.format(
-                "{\"a\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[0,%d]}}", type, data.length / bytes, data.length);
+                "{\"a\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[0,%d]}}",
+                type, data.length / bytes, data.length);
         byte[] header = json.getBytes(StandardCharsets.UTF_8);
         byte[] file = file(header.length, header, data.length);
         System.arraycopy(data, 0, file, 8 + header.length, data.length);
@@ -187,8 +194,10 @@ final class SafetensorsTest {
                 .add("ints", new long[] {}, new int[] {-7})
                 .add("doubles", new long[] {1, 2}, new double[] {Math.PI, -0.0})
                 .add("none", new long[] {0, 4}, new float[0])
-                .add("large", new long[] {large.length}, (from, into, count) ->
-                        System.arraycopy(large, (int) from, into, 0, count));
+                .add(
+                        "large",
+                        new long[] {large.length},
+                        (from, into, count) -> System.arraycopy(large, (int) from, into, 0, count));
         try (Disk.Out out = Disk.real().create(file)) {
             return writer.writeTo(out);
         }
@@ -228,7 +237,8 @@ final class SafetensorsTest {
     void referenceFilesAreRead() throws IOException, URISyntaxException {
         Path golden = Path.of(SafetensorsTest.class.getResource("/golden").toURI());
         try (Stream<Path> files = Files.list(golden)) {
-            List<Path> all = files.filter(f -> f.toString().endsWith(".safetensors")).toList();
+            List<Path> all =
+                    files.filter(f -> f.toString().endsWith(".safetensors")).toList();
             assertTrue(all.size() >= 15, all.size() + " files");
             for (Path file : all) {
                 try (SafetensorsReader in = SafetensorsReader.open(file)) {

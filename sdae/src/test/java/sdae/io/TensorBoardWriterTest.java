@@ -49,7 +49,10 @@ final class TensorBoardWriterTest {
             byte[] length = new byte[8];
             in.get(length);
             assertEquals(masked(length), in.getInt(), "checksum of the length");
-            byte[] data = new byte[(int) ByteBuffer.wrap(length).order(ByteOrder.LITTLE_ENDIAN).getLong()];
+            byte[] data = new byte
+                    [(int) ByteBuffer.wrap(length)
+                            .order(ByteOrder.LITTLE_ENDIAN)
+                            .getLong()];
             in.get(data);
             assertEquals(masked(data), in.getInt(), "checksum of the data");
             records.add(data);
