@@ -26,8 +26,6 @@ import tools.jackson.databind.node.ObjectNode;
  */
 public final class CheckpointStore {
     private static final int FORMAT = 1;
-    private static final String STATE = "state.json";
-    private static final String SELF = "self_sha256";
     private static final Pattern NAME = Pattern.compile("step-(\\d{10})");
 
     /** A verified checkpoint; {@code state} is what the caller gave to {@link #save}. */
@@ -62,7 +60,13 @@ public final class CheckpointStore {
             throw new IllegalStateException("checkpoints: " + run + " is not locked by this process");
         }
         CheckpointStore store = new CheckpointStore(disk, run, keep, lock, warn);
-        AtomicFolder.createFolders(disk, store.folder);
+        if (Files.isDirectory(store.folder)) {
+            // whoever made it, or renamed its newest checkpoint, may have been killed before the names were durable
+            disk.fsyncFolder(store.folder.getParent());
+            disk.fsyncFolder(store.folder);
+        } else {
+            AtomicFolder.createFolders(disk, store.folder);
+        }
         store.cleanStale();
         return store;
     }
@@ -173,27 +177,33 @@ public final class CheckpointStore {
         json.put("state", state);
         json.put("files", written);
         ObjectNode tree = (ObjectNode) Json.parse(Json.compact(json));
-        tree.put(SELF, Hashes.ofText(Json.compact(tree)));
+        tree.put(CheckpointFaults.SELF, Hashes.ofText(Json.compact(tree)));
         byte[] text = Json.pretty(tree).getBytes(StandardCharsets.UTF_8);
-        out.file(STATE, file -> {
+        out.file(CheckpointFaults.STATE, file -> {
             file.write(ByteBuffer.wrap(text));
             return text.length;
         });
     }
 
+    /** The checkpoint if its checksums hold; a disk that cannot be read is an {@link IOException}, not damage. */
     private Optional<Checkpoint> verified(long step) throws IOException {
         Path checkpoint = folder.resolve(String.format("step-%010d", step));
-        Optional<String> fault;
+        String fault;
         try {
-            ObjectNode tree = state(checkpoint);
-            fault = CheckpointFaults.find(checkpoint, tree.get("files"));
-            if (fault.isEmpty()) {
-                return Optional.of(new Checkpoint(checkpoint, step, tree.get("state")));
+            ObjectNode tree = CheckpointFaults.state(checkpoint);
+            int format = tree.path("format").asInt(0);
+            if (format > FORMAT) {
+                throw new UserError(
+                        ExitCode.CHECKPOINT,
+                        Printable.of(checkpoint.toString()) + " is of format " + format + ", this version reads up to "
+                                + FORMAT + ": upgrade");
             }
-        } catch (IOException | ClassCastException e) {
-            fault = Optional.of(STATE + ": " + Printable.of(String.valueOf(e.getMessage())));
+            CheckpointFaults.check(checkpoint, tree.path("files"));
+            return Optional.of(new Checkpoint(checkpoint, step, tree.path("state")));
+        } catch (CheckpointFaults.Damaged e) {
+            fault = e.getMessage();
         }
-        String message = "checkpoint at step " + step + " is damaged (" + fault.get() + ")";
+        String message = "checkpoint at step " + step + " is damaged (" + fault + ")";
         if (lock == null) {
             warn.accept(message + "; trying the one before it");
         } else {
@@ -201,21 +211,6 @@ public final class CheckpointStore {
                     message + "; set aside as " + setAside(checkpoint).getFileName() + ", trying the one before it");
         }
         return Optional.empty();
-    }
-
-    private static ObjectNode state(Path checkpoint) throws IOException {
-        ObjectNode tree = (ObjectNode) Json.read(checkpoint.resolve(STATE));
-        JsonNode self = tree.remove(SELF);
-        if (self == null || !self.isString() || !self.asString().equals(Hashes.ofText(Json.compact(tree)))) {
-            throw new IOException("its text does not match its own checksum");
-        }
-        if (tree.get("format").asInt() > FORMAT) {
-            throw new UserError(
-                    ExitCode.CHECKPOINT,
-                    Printable.of(checkpoint.toString()) + " is of format "
-                            + tree.get("format").asInt() + ", this version reads up to " + FORMAT + ": upgrade");
-        }
-        return tree;
     }
 
     private Path setAside(Path checkpoint) throws IOException {
@@ -228,16 +223,18 @@ public final class CheckpointStore {
         return aside;
     }
 
-    /** Failing to delete an old checkpoint loses nothing, so it is a warning. */
+    /** Failing to delete an old checkpoint loses nothing, so it is a warning; the next save tries again. */
     private void prune() {
         try {
             List<Long> steps = steps();
             for (long step : steps.subList(Math.min(keep, steps.size()), steps.size())) {
                 Path old = folder.resolve(String.format("step-%010d", step));
-                Path unfinished = old.resolveSibling(AtomicFolder.TEMPORARY + old.getFileName());
-                disk.rename(old, unfinished);
-                AtomicFolder.deleteTree(disk, unfinished);
+                disk.rename(old, old.resolveSibling(AtomicFolder.TEMPORARY + old.getFileName()));
             }
+            if (steps.size() > keep) {
+                disk.fsyncFolder(folder); // else a power cut could leave part of one under its final name
+            }
+            cleanStale();
         } catch (IOException e) {
             warn.accept("cannot delete an old checkpoint: " + reason(e, 0));
         }

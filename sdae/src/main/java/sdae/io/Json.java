@@ -20,6 +20,13 @@ public final class Json {
 
     private Json() {}
 
+    /** The text is not strict JSON. */
+    public static final class Malformed extends IOException {
+        private Malformed(String message, Throwable cause) {
+            super(message, cause);
+        }
+    }
+
     /** The value (maps, lists, records, numbers, text) as a JSON tree. */
     public static JsonNode tree(Object value) {
         return MAPPER.valueToTree(value);
@@ -39,12 +46,12 @@ public final class Json {
                 + "\n";
     }
 
-    /** Reads strict JSON; an {@link IOException} with the position if it is malformed. */
+    /** Reads strict JSON; {@link Malformed} says what is wrong with it. */
     public static JsonNode parse(String text) throws IOException {
         try {
             return MAPPER.readTree(text);
         } catch (JacksonException e) {
-            throw new IOException("not valid JSON: " + Printable.of(e.getOriginalMessage()), e);
+            throw new Malformed("not valid JSON: " + Printable.of(e.getOriginalMessage()), e);
         }
     }
 

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,10 +15,10 @@ import java.util.TreeMap;
 import java.util.zip.CRC32C;
 
 /**
- * Streams tensors, in the order added, into a safetensors file.
+ * Streams tensors into a safetensors file: wider types first, then in the order added.
  *
- * <p>Metadata is sorted by key and the header padded to 8 bytes: equal input gives equal bytes. Arrays and sources are
- * read by {@link #writeTo}, not before, through one buffer of 256 KiB.
+ * <p>Metadata is sorted by key and the header padded to 8 bytes: equal input gives equal bytes, and every tensor begins
+ * at a multiple of its element size. Arrays and sources are read by {@link #writeTo}, not before, by chunks of 256 KiB.
  */
 public final class SafetensorsWriter {
     private static final int CHUNK = 1 << 18;
@@ -33,10 +34,10 @@ public final class SafetensorsWriter {
 
     @FunctionalInterface
     private interface Filler {
-        void fill(ByteBuffer into, long from, int count) throws IOException;
+        void fill(ByteBuffer into, float[] scratch, long from, int count) throws IOException;
     }
 
-    private record Item(Safetensors.Entry entry, Filler filler) {}
+    private record Item(String name, Safetensors.Type type, List<Long> shape, long bytes, Filler filler) {}
 
     private final Map<String, Item> items = new LinkedHashMap<>();
     private final Map<String, String> metadata = new TreeMap<>();
@@ -49,10 +50,9 @@ public final class SafetensorsWriter {
 
     /** An F32 tensor whose elements come by chunks, so that a large one needs no copy. */
     public SafetensorsWriter add(String name, long[] shape, FloatSource source) {
-        float[] values = new float[CHUNK / Float.BYTES];
-        return item(name, Safetensors.Type.F32, shape, -1, (into, from, count) -> {
-            source.read(from, values, count);
-            into.asFloatBuffer().put(values, 0, count);
+        return item(name, Safetensors.Type.F32, shape, -1, (into, scratch, from, count) -> {
+            source.read(from, scratch, count);
+            into.asFloatBuffer().put(scratch, 0, count);
         });
     }
 
@@ -63,7 +63,7 @@ public final class SafetensorsWriter {
                 Safetensors.Type.F32,
                 shape,
                 values.length,
-                (into, from, count) -> into.asFloatBuffer().put(values, (int) from, count));
+                (into, scratch, from, count) -> into.asFloatBuffer().put(values, (int) from, count));
     }
 
     /** An I32 tensor. */
@@ -73,7 +73,7 @@ public final class SafetensorsWriter {
                 Safetensors.Type.I32,
                 shape,
                 values.length,
-                (into, from, count) -> into.asIntBuffer().put(values, (int) from, count));
+                (into, scratch, from, count) -> into.asIntBuffer().put(values, (int) from, count));
     }
 
     /** An F64 tensor. */
@@ -83,7 +83,7 @@ public final class SafetensorsWriter {
                 Safetensors.Type.F64,
                 shape,
                 values.length,
-                (into, from, count) -> into.asDoubleBuffer().put(values, (int) from, count));
+                (into, scratch, from, count) -> into.asDoubleBuffer().put(values, (int) from, count));
     }
 
     /** A U8 tensor. */
@@ -93,7 +93,7 @@ public final class SafetensorsWriter {
                 Safetensors.Type.U8,
                 shape,
                 values.length,
-                (into, from, count) -> into.duplicate().put(values, (int) from, count));
+                (into, scratch, from, count) -> into.duplicate().put(values, (int) from, count));
     }
 
     /** Bytes of tensor data added so far. */
@@ -104,23 +104,24 @@ public final class SafetensorsWriter {
     /** Writes header and data; does not fsync or close. */
     public Written writeTo(Disk.Out out) throws IOException {
         MessageDigest digest = Hashes.sha256();
-        byte[] header = header();
+        List<Item> ordered = ordered();
+        byte[] header = header(ordered);
         emit(out, digest, ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, header.length));
         emit(out, digest, ByteBuffer.wrap(header));
         ByteBuffer chunk = ByteBuffer.allocate(CHUNK).order(ByteOrder.LITTLE_ENDIAN);
+        float[] scratch = new float[CHUNK / Float.BYTES];
         Map<String, String> sums = new LinkedHashMap<>();
-        for (Item item : items.values()) {
+        for (Item item : ordered) {
             CRC32C crc = new CRC32C();
-            Safetensors.Entry entry = item.entry;
-            int size = entry.type().bytes();
-            for (long from = 0; from < entry.size(); from += CHUNK / size) {
-                int count = (int) Math.min(CHUNK / size, entry.size() - from);
-                item.filler.fill(chunk.clear(), from, count);
+            int size = item.type.bytes();
+            for (long from = 0; from < item.bytes / size; from += CHUNK / size) {
+                int count = (int) Math.min(CHUNK / size, item.bytes / size - from);
+                item.filler.fill(chunk.clear(), scratch, from, count);
                 chunk.limit(count * size);
                 crc.update(chunk);
                 emit(out, digest, chunk.rewind());
             }
-            sums.put(entry.name(), String.format("%08x", crc.getValue()));
+            sums.put(item.name, String.format("%08x", crc.getValue()));
         }
         return new Written(Hashes.hex(digest), 8 + header.length + dataBytes, sums);
     }
@@ -142,25 +143,32 @@ public final class SafetensorsWriter {
             throw new IllegalArgumentException(
                     "safetensors: '" + name + "' " + dims + " is not a tensor's name and shape");
         }
-        var entry = new Safetensors.Entry(name, type, List.copyOf(dims), dataBytes, dataBytes + bytes);
-        if (items.putIfAbsent(name, new Item(entry, filler)) != null) {
+        if (items.putIfAbsent(name, new Item(name, type, List.copyOf(dims), bytes, filler)) != null) {
             throw new IllegalArgumentException("safetensors: '" + name + "' was added twice");
         }
         dataBytes += bytes;
         return this;
     }
 
-    private byte[] header() {
+    private List<Item> ordered() {
+        List<Item> ordered = new ArrayList<>(items.values());
+        ordered.sort(Comparator.comparingInt(item -> -item.type.bytes()));
+        return ordered;
+    }
+
+    private byte[] header(List<Item> ordered) {
         Map<String, Object> json = new LinkedHashMap<>();
         if (!metadata.isEmpty()) {
             json.put(Safetensors.METADATA, metadata);
         }
-        for (Item item : items.values()) {
+        long at = 0;
+        for (Item item : ordered) {
             Map<String, Object> tensor = new LinkedHashMap<>();
-            tensor.put("dtype", item.entry.type().name());
-            tensor.put("shape", item.entry.shape());
-            tensor.put("data_offsets", List.of(item.entry.begin(), item.entry.end()));
-            json.put(item.entry.name(), tensor);
+            tensor.put("dtype", item.type.name());
+            tensor.put("shape", item.shape);
+            tensor.put("data_offsets", List.of(at, at + item.bytes));
+            json.put(item.name, tensor);
+            at += item.bytes;
         }
         byte[] text = Json.compact(json).getBytes(StandardCharsets.UTF_8);
         byte[] padded = Arrays.copyOf(text, (text.length + 7) / 8 * 8);
