@@ -22,8 +22,9 @@
 namespace {
 constexpr int kMr = kLanes == 16 ? 8 : 4, kNv = kLanes == 4 ? 2 : 3, kNr = kNv * kLanes;
 constexpr long kChunk = 16, kMa = 48, kMc = 384, kNc = 384, kKc = 384;
-constexpr long kMinTasks = 8;     // per product; also the least number that weight gradients are split for
-constexpr long kSplitRows = 512;  // rows of one part of a split weight gradient, at least
+constexpr long kLine = 16, kAhead = 12;  // floats of a cache line; rows that packing prefetches ahead
+constexpr long kMinTasks = 8;            // per product; also the least number that weight gradients are split for
+constexpr long kSplitRows = 512;         // rows of one part of a split weight gradient, at least
 
 /** What happens to the sums on their way to C. */
 enum Kind { kWrite, kAdd, kGelu, kResidual };
@@ -148,6 +149,7 @@ void pack_straight(float* to, const Product& p, long k0, long k, long j0, long c
     for (long j = 0; j < cols; j += kNr) {
       long width = panel_vectors(cols - j) * kLanes;
       float* row = to + j * k + u * width;
+      for (long v = 0; v < width; v += kLine) __builtin_prefetch(from + 2 * p.ldb + j + v);
       for (long v = 0; v < width; v += kLanes)
         store(row + v, j + v + kLanes <= cols ? load(from + j + v) : load_head(from + j + v, cols - j - v));
     }
@@ -161,6 +163,7 @@ void pack_rows(float* to, const Product& p, long i0, long rows, long k0, long k)
     float* row = to + i / kMr * kMr * round_up(k, kChunk) + i % kMr * kChunk;
     for (long u = 0; u < k; u += kChunk, row += kMr * kChunk)
       for (long v = 0; v < kChunk; v += kLanes) {
+        if (v == 0) __builtin_prefetch(from + 2 * p.lda + u);
         long n = i < rows ? max_of(0, min_of(kLanes, k - u - v)) : 0;
         store(row + v, n == kLanes ? load(from + u + v) : load_head(from + u + v, n));
       }
@@ -171,6 +174,7 @@ void pack_rows(float* to, const Product& p, long i0, long rows, long k0, long k)
 void pack_columns(float* to, const Product& p, long i0, long rows, long k0, long k) {
   for (long u = 0; u < k; u++) {
     const float* from = p.a + (k0 + u) * p.lda + i0;
+    for (long i = 0; i < rows; i += kLine) __builtin_prefetch(from + kAhead * p.lda + i);
     for (long i = 0; i < rows; i += kMr) {
       float* column = to + i * round_up(k, kChunk) + u * kMr;
       if (i + kMr <= rows)
@@ -186,7 +190,11 @@ void add_columns(float* sums, const float* packed, long rows, long k) {
   for (long i = 0; i < rows; i += kMr) {
     const float* panel = packed + i * round_up(k, kChunk);
     float part[4][kMr] = {};
-    for (long u = 0; u < k; u++)
+    long u = 0;
+    for (; u + 4 <= k; u += 4)
+      for (int q = 0; q < 4; q++)
+        for (int l = 0; l < kMr; l++) part[q][l] += panel[(u + q) * kMr + l];
+    for (; u < k; u++)
       for (int l = 0; l < kMr; l++) part[u & 3][l] += panel[u * kMr + l];
     for (long l = 0; l < min_of(kMr, rows - i); l++)
       sums[i + l] += (part[0][l] + part[1][l]) + (part[2][l] + part[3][l]);
@@ -196,10 +204,10 @@ void add_columns(float* sums, const float* packed, long rows, long k) {
 struct Tiles {
   long m, n;  // of a tile
   long across, count;
-  Tiles(long rows, long cols) {
+  Tiles(long rows, long cols, long parts) {
     m = piece(rows, kMc, kMr);
     n = piece(cols, kNc, kNr);
-    while (m > 2 * kMa && ceil_div(rows, m) * ceil_div(cols, n) < kMinTasks) m = piece(rows, m / 2, kMr);
+    while (m > 2 * kMa && ceil_div(rows, m) * ceil_div(cols, n) * parts < kMinTasks) m = piece(rows, m / 2, kMr);
     across = ceil_div(cols, n);
     count = across * ceil_div(rows, m);
   }
@@ -244,7 +252,7 @@ void run(const Product& p, bool transposed) {
     long j0 = task % across * kNc, k0 = task / across * depth, k = min_of(depth, p.k - k0);
     (transposed ? pack_transposed : pack_straight)(packed + k0 * padded + j0 * k, p, k0, k, j0, min_of(kNc, p.n - j0));
   });
-  Tiles tiles(p.m, p.n);
+  Tiles tiles(p.m, p.n, 1);
   parallel_for(tiles.count,
                [&](long task, int thread) { tile<true>(p, tiles, task, thread, packed, nullptr, 0, p.k); });
 }
@@ -270,8 +278,9 @@ void SK(linear_backward_input)(sk_f32 dx, sk_cf32 dy, sk_cf32 weight, int rows, 
 
 void SK(linear_backward_weight)(sk_f32 dweight, sk_f32 dbias, sk_cf32 dy, sk_cf32 x, int rows, int in, int out) {
   Product p{dy, x, dweight, out, in, rows, out, in, in, kAdd, nullptr, nullptr, nullptr, 1, nullptr};
-  Tiles tiles(p.m, p.n);
-  long parts = tiles.count >= kMinTasks ? 1 : min_of(ceil_div(2 * kMinTasks, tiles.count), ceil_div(rows, kSplitRows));
+  long least = ceil_div(p.m, kMc) * ceil_div(p.n, kNc);
+  long parts = least >= kMinTasks ? 1 : min_of(ceil_div(2 * kMinTasks, least), ceil_div(rows, kSplitRows));
+  Tiles tiles(p.m, p.n, parts);
   if (parts <= 1) {
     parallel_for(tiles.count,
                  [&](long task, int thread) { tile<false>(p, tiles, task, thread, nullptr, dbias, 0, rows); });
