@@ -11,7 +11,7 @@
 //                 rows, kMa rows at a time (74 KB); one panel (12 KB) stays in L1. A with contiguous k is packed in
 //                 chunks [kMr][16], so that no pass transposes it.
 //   Tasks         tiles of C of at most kMc x kNc. The weight is packed once a call, by all threads; in the weight
-//                 gradient every tile packs its own part of x.
+//                 gradient every tile packs its own part of x, so its tiles are taller: kMcWeight x kNc.
 //   Sums          each value of C is summed over k in order, in blocks cut by k alone. So neither the tiles nor the
 //                 threads nor the other rows change a bit of it.
 //   FLOPs         2 rows in out a pass. Goto and van de Geijn 2008, doi:10.1145/1356052.1356053.
@@ -21,7 +21,7 @@
 
 namespace {
 constexpr int kMr = kLanes == 16 ? 8 : 4, kNv = kLanes == 4 ? 2 : 3, kNr = kNv * kLanes;
-constexpr long kChunk = 16, kMa = 48, kMc = 384, kNc = 384, kKc = 384;
+constexpr long kChunk = 16, kMa = 48, kMc = 384, kMcWeight = 768, kNc = 384, kKc = 384;
 constexpr long kLine = 16, kAhead = 12;  // floats of a cache line; rows that packing prefetches ahead
 constexpr long kMinTasks = 8;            // per product; also the least number that weight gradients are split for
 constexpr long kSplitRows = 512;         // rows of one part of a split weight gradient, at least
@@ -99,6 +99,15 @@ void finish(const Product& p, const float* tile, long row, long col, long rows, 
       put(c + j, v);
     }
   }
+}
+
+/** Fetches what finish will read or write, while the product is computed. */
+inline void prefetch(const Product& p, long row, long col, long rows, long cols, bool first) {
+  for (long i = 0; i < rows; i++)
+    for (long j = 0; j < cols; j += kLine) {
+      __builtin_prefetch(p.c + (row + i) * p.ldc + col + j, 1);
+      if (first && p.residual) __builtin_prefetch(p.residual + (row + i) * p.ldc + col + j);
+    }
 }
 
 /** to[k][lane] = from[lane][k] for a square of kLanes. */
@@ -204,8 +213,8 @@ void add_columns(float* sums, const float* packed, long rows, long k) {
 struct Tiles {
   long m, n;  // of a tile
   long across, count;
-  Tiles(long rows, long cols, long parts) {
-    m = piece(rows, kMc, kMr);
+  Tiles(long rows, long cols, long most, long parts) {
+    m = piece(rows, most, kMr);
     n = piece(cols, kNc, kNr);
     while (m > 2 * kMa && ceil_div(rows, m) * ceil_div(cols, n) * parts < kMinTasks) m = piece(rows, m / 2, kMr);
     across = ceil_div(cols, n);
@@ -236,6 +245,7 @@ void tile(const Product& p, const Tiles& tiles, long task, int thread, const flo
       if (sums && j0 == 0) add_columns(sums + i0 + g, a, group, k);
       for (long i = 0; i < group; i += kMr)
         for (long j = 0; j < cols; j += kNr) {
+          prefetch(p, i0 + g + i, j0 + j, min_of(kMr, group - i), min_of(kNr, cols - j), first);
           multiply<kChunked>(panel_vectors(cols - j), result, a + i * round_up(k, kChunk), b + j * k, k);
           finish(p, result, i0 + g + i, j0 + j, min_of(kMr, group - i), min_of(kNr, cols - j), first, last);
         }
@@ -252,7 +262,7 @@ void run(const Product& p, bool transposed) {
     long j0 = task % across * kNc, k0 = task / across * depth, k = min_of(depth, p.k - k0);
     (transposed ? pack_transposed : pack_straight)(packed + k0 * padded + j0 * k, p, k0, k, j0, min_of(kNc, p.n - j0));
   });
-  Tiles tiles(p.m, p.n, 1);
+  Tiles tiles(p.m, p.n, kMc, 1);
   parallel_for(tiles.count,
                [&](long task, int thread) { tile<true>(p, tiles, task, thread, packed, nullptr, 0, p.k); });
 }
@@ -278,9 +288,9 @@ void SK(linear_backward_input)(sk_f32 dx, sk_cf32 dy, sk_cf32 weight, int rows, 
 
 void SK(linear_backward_weight)(sk_f32 dweight, sk_f32 dbias, sk_cf32 dy, sk_cf32 x, int rows, int in, int out) {
   Product p{dy, x, dweight, out, in, rows, out, in, in, kAdd, nullptr, nullptr, nullptr, 1, nullptr};
-  long least = ceil_div(p.m, kMc) * ceil_div(p.n, kNc);
+  long least = ceil_div(p.m, kMcWeight) * ceil_div(p.n, kNc);
   long parts = least >= kMinTasks ? 1 : min_of(ceil_div(2 * kMinTasks, least), ceil_div(rows, kSplitRows));
-  Tiles tiles(p.m, p.n, parts);
+  Tiles tiles(p.m, p.n, kMcWeight, parts);
   if (parts <= 1) {
     parallel_for(tiles.count,
                  [&](long task, int thread) { tile<false>(p, tiles, task, thread, nullptr, dbias, 0, rows); });
