@@ -11,7 +11,7 @@
 //                 rows, kMa rows at a time (74 KB); one panel (12 KB) stays in L1. A with contiguous k is packed in
 //                 chunks [kMr][16], so that no pass transposes it.
 //   Tasks         tiles of C of at most kMc x kNc. The weight is packed once a call, by all threads; in the weight
-//                 gradient every tile packs its own part of x.
+//                 gradient every tile packs its own part of x, so its tiles are taller: kMcWeight x kNc.
 //   Sums          each value of C is summed over k in order, in blocks cut by k alone. So neither the tiles nor the
 //                 threads nor the other rows change a bit of it.
 //   FLOPs         2 rows in out a pass. Goto and van de Geijn 2008, doi:10.1145/1356052.1356053.
@@ -21,9 +21,10 @@
 
 namespace {
 constexpr int kMr = kLanes == 16 ? 8 : 4, kNv = kLanes == 4 ? 2 : 3, kNr = kNv * kLanes;
-constexpr long kChunk = 16, kMa = 48, kMc = 384, kNc = 384, kKc = 384;
-constexpr long kMinTasks = 8;     // per product; also the least number that weight gradients are split for
-constexpr long kSplitRows = 512;  // rows of one part of a split weight gradient, at least
+constexpr long kChunk = 16, kMa = 48, kMc = 384, kMcWeight = 768, kNc = 384, kKc = 384;
+constexpr long kLine = 16, kAhead = 12;  // floats of a cache line; rows that packing prefetches ahead
+constexpr long kMinTasks = 8;            // per product; also the least number that weight gradients are split for
+constexpr long kSplitRows = 512;         // rows of one part of a split weight gradient, at least
 
 /** What happens to the sums on their way to C. */
 enum Kind { kWrite, kAdd, kGelu, kResidual };
@@ -100,6 +101,15 @@ void finish(const Product& p, const float* tile, long row, long col, long rows, 
   }
 }
 
+/** Fetches what finish will read or write, while the product is computed. */
+inline void prefetch(const Product& p, long row, long col, long rows, long cols, bool first) {
+  for (long i = 0; i < rows; i++)
+    for (long j = 0; j < cols; j += kLine) {
+      __builtin_prefetch(p.c + (row + i) * p.ldc + col + j, 1);
+      if (first && p.residual) __builtin_prefetch(p.residual + (row + i) * p.ldc + col + j);
+    }
+}
+
 /** to[k][lane] = from[lane][k] for a square of kLanes. */
 inline void transpose(float* to, long to_stride, const float* from, long from_stride) {
   vfloat x[kLanes];
@@ -148,6 +158,7 @@ void pack_straight(float* to, const Product& p, long k0, long k, long j0, long c
     for (long j = 0; j < cols; j += kNr) {
       long width = panel_vectors(cols - j) * kLanes;
       float* row = to + j * k + u * width;
+      for (long v = 0; v < width; v += kLine) __builtin_prefetch(from + 2 * p.ldb + j + v);
       for (long v = 0; v < width; v += kLanes)
         store(row + v, j + v + kLanes <= cols ? load(from + j + v) : load_head(from + j + v, cols - j - v));
     }
@@ -161,6 +172,7 @@ void pack_rows(float* to, const Product& p, long i0, long rows, long k0, long k)
     float* row = to + i / kMr * kMr * round_up(k, kChunk) + i % kMr * kChunk;
     for (long u = 0; u < k; u += kChunk, row += kMr * kChunk)
       for (long v = 0; v < kChunk; v += kLanes) {
+        if (v == 0) __builtin_prefetch(from + 2 * p.lda + u);
         long n = i < rows ? max_of(0, min_of(kLanes, k - u - v)) : 0;
         store(row + v, n == kLanes ? load(from + u + v) : load_head(from + u + v, n));
       }
@@ -171,6 +183,7 @@ void pack_rows(float* to, const Product& p, long i0, long rows, long k0, long k)
 void pack_columns(float* to, const Product& p, long i0, long rows, long k0, long k) {
   for (long u = 0; u < k; u++) {
     const float* from = p.a + (k0 + u) * p.lda + i0;
+    for (long i = 0; i < rows; i += kLine) __builtin_prefetch(from + kAhead * p.lda + i);
     for (long i = 0; i < rows; i += kMr) {
       float* column = to + i * round_up(k, kChunk) + u * kMr;
       if (i + kMr <= rows)
@@ -186,7 +199,11 @@ void add_columns(float* sums, const float* packed, long rows, long k) {
   for (long i = 0; i < rows; i += kMr) {
     const float* panel = packed + i * round_up(k, kChunk);
     float part[4][kMr] = {};
-    for (long u = 0; u < k; u++)
+    long u = 0;
+    for (; u + 4 <= k; u += 4)
+      for (int q = 0; q < 4; q++)
+        for (int l = 0; l < kMr; l++) part[q][l] += panel[(u + q) * kMr + l];
+    for (; u < k; u++)
       for (int l = 0; l < kMr; l++) part[u & 3][l] += panel[u * kMr + l];
     for (long l = 0; l < min_of(kMr, rows - i); l++)
       sums[i + l] += (part[0][l] + part[1][l]) + (part[2][l] + part[3][l]);
@@ -196,10 +213,10 @@ void add_columns(float* sums, const float* packed, long rows, long k) {
 struct Tiles {
   long m, n;  // of a tile
   long across, count;
-  Tiles(long rows, long cols) {
-    m = piece(rows, kMc, kMr);
+  Tiles(long rows, long cols, long most, long parts) {
+    m = piece(rows, most, kMr);
     n = piece(cols, kNc, kNr);
-    while (m > 2 * kMa && ceil_div(rows, m) * ceil_div(cols, n) < kMinTasks) m = piece(rows, m / 2, kMr);
+    while (m > 2 * kMa && ceil_div(rows, m) * ceil_div(cols, n) * parts < kMinTasks) m = piece(rows, m / 2, kMr);
     across = ceil_div(cols, n);
     count = across * ceil_div(rows, m);
   }
@@ -228,6 +245,7 @@ void tile(const Product& p, const Tiles& tiles, long task, int thread, const flo
       if (sums && j0 == 0) add_columns(sums + i0 + g, a, group, k);
       for (long i = 0; i < group; i += kMr)
         for (long j = 0; j < cols; j += kNr) {
+          prefetch(p, i0 + g + i, j0 + j, min_of(kMr, group - i), min_of(kNr, cols - j), first);
           multiply<kChunked>(panel_vectors(cols - j), result, a + i * round_up(k, kChunk), b + j * k, k);
           finish(p, result, i0 + g + i, j0 + j, min_of(kMr, group - i), min_of(kNr, cols - j), first, last);
         }
@@ -244,7 +262,7 @@ void run(const Product& p, bool transposed) {
     long j0 = task % across * kNc, k0 = task / across * depth, k = min_of(depth, p.k - k0);
     (transposed ? pack_transposed : pack_straight)(packed + k0 * padded + j0 * k, p, k0, k, j0, min_of(kNc, p.n - j0));
   });
-  Tiles tiles(p.m, p.n);
+  Tiles tiles(p.m, p.n, kMc, 1);
   parallel_for(tiles.count,
                [&](long task, int thread) { tile<true>(p, tiles, task, thread, packed, nullptr, 0, p.k); });
 }
@@ -270,8 +288,9 @@ void SK(linear_backward_input)(sk_f32 dx, sk_cf32 dy, sk_cf32 weight, int rows, 
 
 void SK(linear_backward_weight)(sk_f32 dweight, sk_f32 dbias, sk_cf32 dy, sk_cf32 x, int rows, int in, int out) {
   Product p{dy, x, dweight, out, in, rows, out, in, in, kAdd, nullptr, nullptr, nullptr, 1, nullptr};
-  Tiles tiles(p.m, p.n);
-  long parts = tiles.count >= kMinTasks ? 1 : min_of(ceil_div(2 * kMinTasks, tiles.count), ceil_div(rows, kSplitRows));
+  long least = ceil_div(p.m, kMcWeight) * ceil_div(p.n, kNc);
+  long parts = least >= kMinTasks ? 1 : min_of(ceil_div(2 * kMinTasks, least), ceil_div(rows, kSplitRows));
+  Tiles tiles(p.m, p.n, kMcWeight, parts);
   if (parts <= 1) {
     parallel_for(tiles.count,
                  [&](long task, int thread) { tile<false>(p, tiles, task, thread, nullptr, dbias, 0, rows); });

@@ -11,9 +11,19 @@
 
 namespace {
 
-// A worker looks this long for the next job before it sleeps: a step's kernels follow each other within microseconds,
-// and waking a sleeping thread costs more than most of them.
-constexpr int kSpins = 4000;
+// A thread looks this often for what it waits for before it sleeps (about 100 us): a step's kernels follow each other
+// within microseconds, and waking a sleeping thread costs more than most of them. Every 64th look it offers its core:
+// where other threads compete for the cores, a woken worker often starts on the caller's own, and would hold it.
+constexpr int kSpins = 4096;
+
+template <typename F>
+void spin_until(F done) {
+  for (int i = 1; i <= kSpins && !done(); i++)
+    if (i % 64)
+      __builtin_ia32_pause();
+    else
+      sched_yield();
+}
 
 class Pool {
  public:
@@ -50,8 +60,13 @@ class Pool {
     inside_ = true;
     drain(0);
     inside_ = false;
+    {
+      std::lock_guard<std::mutex> closing(mutex_);
+      open_ = false;
+    }
+    // What is left are tasks that already run; most end before a sleep and a wake-up would.
+    spin_until([this] { return busy_.load(std::memory_order_acquire) == 0; });
     std::unique_lock<std::mutex> lock(mutex_);
-    open_ = false;
     done_.wait(lock, [this] { return busy_ == 0; });
     if (error_) std::rethrow_exception(error_);
   }
@@ -74,7 +89,7 @@ class Pool {
     thread_ = thread;
     unsigned long seen = 0;
     for (;;) {
-      for (int i = 0; i < kSpins && generation_.load(std::memory_order_acquire) == seen; i++) __builtin_ia32_pause();
+      spin_until([&] { return generation_.load(std::memory_order_acquire) != seen; });
       std::unique_lock<std::mutex> lock(mutex_);
       wake_.wait(lock, [&] { return stopping_ || generation_.load(std::memory_order_relaxed) != seen; });
       if (stopping_) return;
@@ -107,7 +122,7 @@ class Pool {
   void* context_ = nullptr;
   long tasks_ = 0;
   std::exception_ptr error_;
-  int busy_ = 0;
+  std::atomic<int> busy_{0};  // changed under mutex_
   bool open_ = false, stopping_ = false;
   static thread_local bool inside_;
   static thread_local int thread_;
