@@ -18,7 +18,7 @@ import sdae.tensor.op.MeanPoolOp;
  * the batch it was computed in.
  */
 public record Features(float[] rows, int[] labels, int width) {
-    private static final int BATCH = 64;
+    private static final int BATCH = 32;
 
     public int count() {
         return labels.length;

@@ -5,7 +5,6 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import sdae.config.Config;
 import sdae.data.CenterFit;
-import sdae.data.ImageSource;
 import sdae.eval.Features;
 import sdae.eval.Knn;
 import sdae.eval.Spread;
@@ -25,6 +24,7 @@ import sdae.tensor.op.PatchMask;
 /** What the networks are worth at some step: kNN of frozen features, and whether the teacher still tells images apart. */
 final class Evaluation {
     private static final int SPREAD_IMAGES = 256;
+    private static final int SPREAD_BATCH = 16;
 
     private final Config config;
     private final RunData data;
@@ -92,41 +92,61 @@ final class Evaluation {
                 data.train().classes().size());
     }
 
-    /** Over one fixed set of evaluation images, with fixed masks. */
+    /** Over one fixed set of evaluation images, with fixed masks; a few at a time, so that a large model fits. */
     private void spread(Map<String, Double> values) {
         ModelSpec spec = config.model();
-        ImageSource test = data.test();
-        int[] chosen = Features.evenly(test.size(), SPREAD_IMAGES);
+        int[] chosen = Features.evenly(data.test().size(), SPREAD_IMAGES);
+        boolean distilled = model.teacher() != null;
+        int each = distilled ? config.patches().used() : spec.patches();
+        float[] tokens = new float[chosen.length * each * spec.width()];
+        double[] cosines = new double[2];
+        try (Arena arena = new Arena(backend)) {
+            for (int start = 0; start < chosen.length; start += SPREAD_BATCH) {
+                int[] ids = Arrays.copyOfRange(chosen, start, Math.min(chosen.length, start + SPREAD_BATCH));
+                try (Tape tape = arena.open()) {
+                    Tensor batch = images(tape, ids);
+                    float[] some = distilled
+                            ? targets(tape, batch, ids, (double) ids.length / chosen.length, cosines)
+                            : patchTokens(model.encoder().infer(tape, batch, null, 1));
+                    System.arraycopy(some, 0, tokens, start * each * spec.width(), some.length);
+                }
+            }
+        }
+        describe(values, tokens, each, chosen.length, spec.width());
+        if (distilled) {
+            values.put("cosine_token", cosines[0]);
+            values.put("cosine_channel", cosines[1]);
+        }
+    }
+
+    private Tensor images(Tape tape, int[] ids) {
+        ModelSpec spec = config.model();
         CenterFit fit = new CenterFit(spec.imageHeight(), spec.imageWidth(), data.normalization());
-        float[] images = new float[chosen.length * fit.outputSize()];
-        for (int i = 0; i < chosen.length; i++) {
-            fit.apply(test.read(chosen[i]).withChannels(spec.channels()), images, i * fit.outputSize(), null);
+        float[] images = new float[ids.length * fit.outputSize()];
+        for (int i = 0; i < ids.length; i++) {
+            fit.apply(data.test().read(ids[i]).withChannels(spec.channels()), images, i * fit.outputSize(), null);
         }
-        try (Arena arena = new Arena(backend);
-                Tape tape = arena.open()) {
-            Tensor batch = tape.of(images, chosen.length, spec.channels(), spec.imageHeight(), spec.imageWidth());
-            if (model.teacher() == null) {
-                float[] tokens = patchTokens(model.encoder().infer(tape, batch, null, 1));
-                describe(values, tokens, spec.patches(), chosen.length, spec.width());
-                return;
-            }
-            PatchMask mask = maskOf(tape, chosen);
-            SdaeModel.Forward[] out = new SdaeModel.Forward[1];
-            tape.scoped(() -> {
-                out[0] = model.forward(batch, mask, DropPath.NONE);
-                tape.keep(out[0].pred());
-                tape.keep(out[0].teacherTokens());
-                return out[0].loss();
-            });
-            Tensor target = tape.emptyLike(out[0].pred());
-            backend.normalizeTarget(target, out[0].teacherTokens());
-            describe(values, target.toFloats(), config.patches().used(), chosen.length, spec.width());
-            for (CosineLossOp.Axis axis : CosineLossOp.Axis.values()) {
-                float loss = CosineLossOp.apply(out[0].pred(), out[0].teacherTokens(), axis, false)
-                        .item();
-                values.put(axis == CosineLossOp.Axis.TOKEN ? "cosine_token" : "cosine_channel", 1.0 - loss);
-            }
+        return tape.of(images, ids.length, spec.channels(), spec.imageHeight(), spec.imageWidth());
+    }
+
+    /** The standardised teacher tokens of a batch; its mean cosines enter {@code cosines} with this weight. */
+    private float[] targets(Tape tape, Tensor batch, int[] ids, double weight, double[] cosines) {
+        PatchMask mask = maskOf(tape, ids);
+        SdaeModel.Forward[] out = new SdaeModel.Forward[1];
+        tape.scoped(() -> {
+            out[0] = model.forward(batch, mask, DropPath.NONE);
+            tape.keep(out[0].pred());
+            tape.keep(out[0].teacherTokens());
+            return out[0].loss();
+        });
+        CosineLossOp.Axis[] axes = {CosineLossOp.Axis.TOKEN, CosineLossOp.Axis.CHANNEL};
+        for (int i = 0; i < axes.length; i++) {
+            Tensor loss = CosineLossOp.apply(out[0].pred(), out[0].teacherTokens(), axes[i], false);
+            cosines[i] += weight * (1.0 - loss.item());
         }
+        Tensor target = tape.emptyLike(out[0].pred());
+        backend.normalizeTarget(target, out[0].teacherTokens());
+        return target.toFloats();
     }
 
     private PatchMask maskOf(Tape tape, int[] ids) {
