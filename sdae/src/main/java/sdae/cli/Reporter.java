@@ -17,11 +17,11 @@ import sdae.report.Pictures;
 import sdae.report.RunData;
 import sdae.report.Sheet;
 import sdae.tensor.Arena;
-import sdae.tensor.DType;
 import sdae.tensor.Philox;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
 import sdae.tensor.op.PatchMask;
+import sdae.train.Masks;
 
 /** Puts a report together: what the run folders hold, and pictures drawn with their last checkpoints. */
 final class Reporter {
@@ -71,7 +71,7 @@ final class Reporter {
         try (Arena arena = new Arena(run.backend());
                 Tape tape = arena.open()) {
             Tensor batch = tape.of(values, chosen.length, spec.channels(), spec.imageHeight(), spec.imageWidth());
-            PatchMask mask = mask(tape, run, chosen);
+            PatchMask mask = Masks.draw(run.config(), tape, Philox.Purpose.EVALUATION, 0, chosen);
             figures.add(new Figure(
                     prefix + "What the networks see",
                     "Top: the image. Middle: the patches that the student sees. Bottom: the masked patches, whose "
@@ -91,8 +91,8 @@ final class Reporter {
                     "Images and colour maps of their patch features"));
             if (run.config().objective() instanceof Objective.Mae mae) {
                 Tensor latent = tape.scoped(() -> run.model().encoder().infer(tape, batch, mask.idsKeep(), 1));
-                float[] pred =
-                        withoutClass(tape.scoped(() -> run.model().decoder().forwardAll(latent, mask)));
+                float[] pred = Features.patchTokens(
+                        tape.scoped(() -> run.model().decoder().forwardAll(latent, mask)));
                 figures.add(new Figure(
                         prefix + "Reconstruction",
                         "Image, masked input, and the prediction pasted into the masked patches"
@@ -101,15 +101,6 @@ final class Reporter {
                         "Reconstructed evaluation images"));
             }
         }
-    }
-
-    private static PatchMask mask(Tape tape, LoadedRun run, int[] ids) {
-        long seed = run.config().longInteger("seed");
-        int[] key = {(int) seed, (int) (seed >>> 32), 0, Philox.Purpose.EVALUATION.code};
-        var patches = run.config().patches();
-        Tensor noise = tape.empty(DType.F32, ids.length, patches.all());
-        tape.backend().randomUniform(noise, tape.of(ids, ids.length), tape.of(key, key.length));
-        return PatchMask.of(noise, patches.visible(), patches.used());
     }
 
     private static List<Sheet.Row> maps(LoadedRun run, Tape tape, Tensor batch, ImageBatch images, ModelSpec spec) {
@@ -122,20 +113,7 @@ final class Reporter {
     }
 
     private static Sheet.Row map(String caption, Encoder encoder, Tape tape, Tensor batch, ModelSpec spec) {
-        float[] tokens = withoutClass(encoder.infer(tape, batch, null, 1));
+        float[] tokens = Features.patchTokens(encoder.infer(tape, batch, null, 1));
         return Pictures.pcaMap(caption, tokens, spec.width(), spec.gridRows(), spec.gridCols(), Pictures.TILE, false);
-    }
-
-    /** [B, 1+L, D] without the class tokens. */
-    private static float[] withoutClass(Tensor tokens) {
-        int count = tokens.shape().size(1);
-        int width = tokens.shape().last();
-        float[] all = tokens.toFloats();
-        float[] rest = new float[all.length / count * (count - 1)];
-        for (int s = 0; s < tokens.shape().size(0); s++) {
-            int from = (s * count + 1) * width;
-            System.arraycopy(all, from, rest, s * (count - 1) * width, (count - 1) * width);
-        }
-        return rest;
     }
 }

@@ -78,4 +78,17 @@ public record Features(float[] rows, int[] labels, int width) {
         }
         return chosen;
     }
+
+    /** [B, 1+L, D] without the class tokens. */
+    public static float[] patchTokens(Tensor tokens) {
+        int count = tokens.shape().size(1);
+        int width = tokens.shape().last();
+        float[] all = tokens.toFloats();
+        float[] rest = new float[all.length / count * (count - 1)];
+        for (int s = 0; s < tokens.shape().size(0); s++) {
+            int from = (s * count + 1) * width;
+            System.arraycopy(all, from, rest, s * (count - 1) * width, (count - 1) * width);
+        }
+        return rest;
+    }
 }

@@ -107,7 +107,7 @@ final class Evaluation {
                     Tensor batch = images(tape, ids);
                     float[] some = distilled
                             ? targets(tape, batch, ids, (double) ids.length / chosen.length, cosines)
-                            : patchTokens(model.encoder().infer(tape, batch, null, 1));
+                            : Features.patchTokens(model.encoder().infer(tape, batch, null, 1));
                     System.arraycopy(some, 0, tokens, start * each * spec.width(), some.length);
                 }
             }
@@ -131,7 +131,7 @@ final class Evaluation {
 
     /** The standardised teacher tokens of a batch; its mean cosines enter {@code cosines} with this weight. */
     private float[] targets(Tape tape, Tensor batch, int[] ids, double weight, double[] cosines) {
-        PatchMask mask = maskOf(tape, ids);
+        PatchMask mask = Masks.draw(config, tape, Philox.Purpose.EVALUATION, 0, ids);
         SdaeModel.Forward[] out = new SdaeModel.Forward[1];
         tape.scoped(() -> {
             out[0] = model.forward(batch, mask, DropPath.NONE);
@@ -149,14 +149,6 @@ final class Evaluation {
         return target.toFloats();
     }
 
-    private PatchMask maskOf(Tape tape, int[] ids) {
-        long seed = config.longInteger("seed");
-        int[] key = {(int) seed, (int) (seed >>> 32), 0, Philox.Purpose.EVALUATION.code};
-        Tensor noise = tape.empty(DType.F32, ids.length, config.patches().all());
-        backend.randomUniform(noise, tape.of(ids, ids.length), tape.of(key, 4));
-        return PatchMask.of(noise, config.patches().visible(), config.patches().used());
-    }
-
     private static void describe(Map<String, Double> values, float[] tokens, int each, int images, int width) {
         values.put("target_std_tokens", Spread.deviationWithin(tokens, each, width));
         float[] means = new float[images * width];
@@ -165,19 +157,6 @@ final class Evaluation {
         }
         values.put("target_std_images", Spread.deviation(means, width));
         values.put("effective_rank", Spread.effectiveRank(means, width));
-    }
-
-    /** [B, 1+L, D] without the class tokens. */
-    private static float[] patchTokens(Tensor tokens) {
-        int count = tokens.shape().size(1);
-        int width = tokens.shape().last();
-        float[] all = tokens.toFloats();
-        float[] rest = new float[all.length / count * (count - 1)];
-        for (int s = 0; s < tokens.shape().size(0); s++) {
-            int from = (s * count + 1) * width;
-            System.arraycopy(all, from, rest, s * (count - 1) * width, (count - 1) * width);
-        }
-        return rest;
     }
 
     /** |student - teacher| / |teacher| over all that the teacher mirrors. */
