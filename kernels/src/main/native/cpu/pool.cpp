@@ -25,6 +25,24 @@ void spin_until(F done) {
       sched_yield();
 }
 
+struct Scratch {
+  void* memory = nullptr;
+  long bytes = 0;
+  void* get(long wanted) {
+    if (wanted > bytes) {
+      sk_free(memory);
+      memory = nullptr;
+      bytes = 0;
+      memory = sk_alloc(wanted);
+      bytes = wanted;
+    }
+    return memory;
+  }
+};
+constexpr int kSlots = 4, kMaxThreads = 256;
+Scratch shared[kSlots], own[kMaxThreads];
+std::atomic<long> largest_own{0};
+
 class Pool {
  public:
   ~Pool() { stop(); }
@@ -69,9 +87,20 @@ class Pool {
     std::unique_lock<std::mutex> lock(mutex_);
     done_.wait(lock, [this] { return busy_ == 0; });
     if (error_) std::rethrow_exception(error_);
+    level_scratch();
   }
 
  private:
+  /** Gives every thread what the greediest task so far asked for: a thread that gets its first such task in a later
+   * step must not allocate then. */
+  void level_scratch() {
+    long wanted = largest_own.load(std::memory_order_relaxed);
+    if (wanted == levelled_bytes_ && threads() == levelled_threads_) return;
+    for (int t = 0; t < threads(); t++) own[t].get(wanted);
+    levelled_bytes_ = wanted;
+    levelled_threads_ = threads();
+  }
+
   /** Runs tasks until none is left. What a task throws (scratch past the memory limit) is kept for the caller of run.
    */
   void drain(int thread) {
@@ -124,6 +153,8 @@ class Pool {
   std::exception_ptr error_;
   std::atomic<int> busy_{0};  // changed under mutex_
   bool open_ = false, stopping_ = false;
+  long levelled_bytes_ = 0;
+  int levelled_threads_ = 0;
   static thread_local bool inside_;
   static thread_local int thread_;
 };
@@ -145,23 +176,6 @@ Pool& pool() {
   return *the_pool;
 }
 
-struct Scratch {
-  void* memory = nullptr;
-  long bytes = 0;
-  void* get(long wanted) {
-    if (wanted > bytes) {
-      sk_free(memory);
-      memory = nullptr;
-      bytes = 0;
-      memory = sk_alloc(wanted);
-      bytes = wanted;
-    }
-    return memory;
-  }
-};
-constexpr int kSlots = 4, kMaxThreads = 256;
-Scratch shared[kSlots], own[kMaxThreads];
-
 }  // namespace
 
 extern "C" {
@@ -172,5 +186,10 @@ void sk_set_threads(int threads) {
 }
 void sk_pool_run(long tasks, void (*body)(void*, long, int), void* context) { pool().run(tasks, body, context); }
 void* sk_pool_scratch(int slot, long bytes) { return shared[slot].get(bytes); }
-void* sk_thread_scratch(int thread, long bytes) { return own[thread].get(bytes); }
+void* sk_thread_scratch(int thread, long bytes) {
+  long seen = largest_own.load(std::memory_order_relaxed);
+  while (bytes > seen && !largest_own.compare_exchange_weak(seen, bytes, std::memory_order_relaxed)) {
+  }
+  return own[thread].get(bytes);
+}
 }

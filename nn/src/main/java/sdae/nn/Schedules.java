@@ -5,13 +5,15 @@ public final class Schedules {
     private Schedules() {}
 
     /**
-     * Linear from 0 to peak over the warm-up, then half a cosine to min (SdAE lr_sched; argument in fractional epochs).
+     * Linear from 0 to peak over the warm-up, then half a cosine to min (SdAE lr_sched; argument in fractional epochs). A
+     * warm-up as long as the run ends at peak.
      */
     public static double warmupCosine(double epoch, double peak, double min, double warmup, double epochs) {
         if (epoch < warmup) {
             return peak * epoch / warmup;
         }
-        return min + (peak - min) * 0.5 * (1 + Math.cos(Math.PI * (epoch - warmup) / (epochs - warmup)));
+        double left = epochs > warmup ? (epoch - warmup) / (epochs - warmup) : 0;
+        return min + (peak - min) * 0.5 * (1 + Math.cos(Math.PI * left));
     }
 
     /** Half a cosine from start to end over [0, 1]. */

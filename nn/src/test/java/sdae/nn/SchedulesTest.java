@@ -12,6 +12,7 @@ class SchedulesTest {
     @Test
     void warmupStartsAtZeroMeetsThePeakAndEndsAtTheMinimum() {
         assertEquals(0, Schedules.warmupCosine(0, 0.8, 0.1, 5, 20));
+        assertEquals(0.8, Schedules.warmupCosine(5, 0.8, 0.1, 5, 5), "a run that is all warm-up");
         assertEquals(0.4, Schedules.warmupCosine(2.5, 0.8, 0.1, 5, 20), EXACT);
         assertEquals(0.8, Schedules.warmupCosine(5, 0.8, 0.1, 5, 20), EXACT);
         assertEquals(0.8, Schedules.warmupCosine(Math.nextDown(5.0), 0.8, 0.1, 5, 20), EXACT);

@@ -14,7 +14,6 @@ import sdae.nn.AdamW;
 import sdae.nn.Ema;
 import sdae.tensor.Arena;
 import sdae.tensor.Backend;
-import sdae.tensor.DType;
 import sdae.tensor.ParameterBuffer;
 import sdae.tensor.Philox;
 import sdae.tensor.Tape;
@@ -28,7 +27,6 @@ final class Trainer implements AutoCloseable {
             long number, double loss, double learningRate, double weightDecay, double momentum, double gradientNorm) {}
 
     private final Config config;
-    private final Backend backend;
     private final SdaeModel model;
     private final AdamW adamw;
     private final Ema ema;
@@ -36,7 +34,6 @@ final class Trainer implements AutoCloseable {
 
     Trainer(Config config, Backend backend) {
         this.config = config;
-        this.backend = backend;
         model = new SdaeModel(backend, config.model(), config.objective(), config.flag("wd.skip_tokens"));
         adamw = new AdamW(
                 backend,
@@ -111,14 +108,14 @@ final class Trainer implements AutoCloseable {
         try (Tape tape = arena.open()) {
             Tensor images =
                     tape.of(batch.images(), batch.size(), spec.channels(), spec.imageHeight(), spec.imageWidth());
-            long seed = config.longInteger("seed");
-            int[] key = {(int) seed, (int) (seed >>> 32), batch.epoch(), Philox.Purpose.MASK.code};
-            Tensor noise = tape.empty(DType.F32, batch.size(), spec.patches());
-            backend.randomUniform(noise, tape.of(ids, ids.length), tape.of(key, key.length));
-            PatchMask mask = PatchMask.of(
-                    noise, config.patches().visible(), config.patches().used());
-            DropPath dropPath =
-                    DropPath.draw(tape, spec.depth(), config.number("student.drop_path"), seed, batch.epoch(), ids);
+            PatchMask mask = Masks.draw(config, tape, Philox.Purpose.MASK, batch.epoch(), ids);
+            DropPath dropPath = DropPath.draw(
+                    tape,
+                    spec.depth(),
+                    config.number("student.drop_path"),
+                    config.longInteger("seed"),
+                    batch.epoch(),
+                    ids);
             SdaeModel.Forward out = model.forward(images, mask, dropPath);
             float loss = out.loss().item();
             if (Float.isFinite(loss)) {

@@ -138,12 +138,9 @@ class SdaeModelTest {
         }
     }
 
-    /**
-     * Memory stands still from the second step on. With one thread: each keeps scratch memory of its own from its first task
-     * on, and which thread gets a task is chance.
-     */
+    /** Memory stands still from the second step on, also where a thread gets its first large task later than that. */
     private static void checkFlat(Training training, int steps) {
-        OpCheck.withThreads(1, () -> {
+        OpCheck.withThreads(3, () -> {
             training.step(training.noise(), 1e-3, false);
             training.step(training.noise(), 1e-3, false);
             Memory second = Memory.of(training.arena);

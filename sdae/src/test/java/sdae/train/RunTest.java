@@ -16,7 +16,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
@@ -27,6 +29,7 @@ import sdae.config.Config;
 import sdae.io.ExitCode;
 import sdae.io.Hashes;
 import sdae.io.UserError;
+import sdae.kernels.Native;
 
 class RunTest {
     private static final String[] SMALL = {
@@ -120,6 +123,19 @@ class RunTest {
             assertEquals(expected, weights(cut, 7), "stopped after " + stop);
             assertEquals(losses, losses(cut));
         }
+    }
+
+    @Test
+    void aThousandStepsOnManyThreadsAllocateNothingAfterTheSecond() throws IOException {
+        List<Long> live = new ArrayList<>();
+        Supplier<String> watch = () -> {
+            live.add(Native.sk_live_bytes());
+            return null;
+        };
+        Config config = config("threads=5", "train.steps=1000", "log.every=1000", "train.accumulate=1");
+        assertTrue(run(config, folder.resolve("long"), false, watch).finished());
+        assertEquals(1000, live.size());
+        assertEquals(1, Set.copyOf(live.subList(2, live.size())).size(), "live bytes: " + new TreeSet<>(live));
     }
 
     /** step, epoch, loss, lr, momentum, decay, norm of every row: what no clock has touched. */
