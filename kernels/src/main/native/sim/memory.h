@@ -25,8 +25,12 @@ class Memory {
 
   /** 256-byte aligned, poisoned, unknown; 0 when the limit would be passed. */
   uint64_t allocate(uint64_t bytes, std::string name);
+  /** Memory of the host that kernels may use where it lies: all known. Throws Fault if any of it is there already. */
+  void adopt(uint64_t address, uint64_t bytes, std::string name);
   /** Throws Fault: not the start of an allocation, or freed before. */
   void release(uint64_t address);
+  /** Marks the allocation that starts there as one that kernels must not write. */
+  void protect(uint64_t address, bool read_only);
   /** The live allocation that holds all of [address, address + bytes), else nullptr. Safe to call from many threads
    *  while no allocation is made or released. */
   const Allocation* find(uint64_t address, uint64_t bytes) const;

@@ -1,0 +1,47 @@
+# The simulated CUDA device: libcuda.so.1 from all of sim/*.cpp, and a libcudart.so.13 that only lets programs load.
+#   make sim        both libraries, in $(OUT)/sim
+#   make sim-test   builds and runs every program of src/test/native/sim; each is one file with a main
+SIM_OUT   := $(OUT)/sim
+SIM_TESTS := ../../test/native/sim
+SIM_FLAGS := -std=c++20 -O2 -fPIC -g1 -Wall -Wextra -Werror -Isim -MMD -MP -fvisibility=hidden -march=x86-64-v2 \
+             -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(OUT)=out
+SIM_LINK  := -static-libstdc++ -static-libgcc -lpthread -ldl
+# The header of the installed toolkit, where there is one: tests use it to prove that ours agrees with it.
+CUDA_HEADER := $(firstword $(wildcard $(CUDA_HOME)/include/cuda.h $(dir $(shell command -v nvcc))../include/cuda.h \
+               /usr/local/cuda/include/cuda.h))
+
+SIM_OBJECTS := $(patsubst sim/%.cpp,$(SIM_OUT)/%.o,$(filter-out sim/cudart.cpp,$(wildcard sim/*.cpp)))
+SIM_CUDA    := $(SIM_OUT)/lib/libcuda.so.1
+SIM_CUDART  := $(if $(wildcard sim/cudart.cpp),$(SIM_OUT)/lib/libcudart.so.13)
+
+sim: $(SIM_CUDA) $(SIM_CUDART)
+
+$(SIM_CUDA): $(SIM_OBJECTS) sim/exports.map | $(SIM_OUT)/lib
+	$(CXX) -shared -Wl,-soname,libcuda.so.1 -Wl,--version-script,sim/exports.map -Wl,-z,noexecstack -Wl,-z,defs \
+	  -Wl,--build-id=none $(SIM_OBJECTS) -o $@ $(SIM_LINK)
+
+$(SIM_OUT)/lib/libcudart.so.13: $(SIM_OUT)/cudart.o
+	$(CXX) -shared -Wl,-soname,libcudart.so.13 -Wl,-z,noexecstack -Wl,-z,defs -Wl,--build-id=none $< -o $@ $(SIM_LINK)
+
+$(SIM_OUT)/%.o: sim/%.cpp | $(SIM_OUT)/lib
+	$(CXX) $(SIM_FLAGS) $(SIM_FLAGS_$*) -c $< -o $@
+
+# Tests of the inside link the objects; those of the driver API (driver_*.cpp) see what a program sees, the library.
+SIM_TEST_NAMES := $(basename $(notdir $(wildcard $(SIM_TESTS)/*.cpp)))
+SIM_TEST_FLAGS := $(SIM_FLAGS) -I$(SIM_TESTS) $(if $(CUDA_HEADER),-DSIM_REAL_CUDA_H -I$(dir $(CUDA_HEADER)))
+
+$(SIM_OUT)/test/driver_%: $(SIM_TESTS)/driver_%.cpp $(SIM_CUDA) | $(SIM_OUT)/test
+	$(CXX) $(SIM_TEST_FLAGS) $< -o $@ -L$(SIM_OUT)/lib -l:libcuda.so.1 -Wl,-rpath,$(abspath $(SIM_OUT)/lib) -lpthread
+
+$(SIM_OUT)/test/%: $(SIM_TESTS)/%.cpp $(SIM_OBJECTS) | $(SIM_OUT)/test
+	$(CXX) $(SIM_TEST_FLAGS) $< $(SIM_OBJECTS) -o $@ -lpthread -ldl
+
+sim-test: $(SIM_TEST_NAMES:%=run-sim-%)
+$(SIM_TEST_NAMES:%=run-sim-%): run-sim-%: $(SIM_OUT)/test/%
+	cd $(SIM_TESTS) && $(abspath $<)
+
+$(SIM_OUT)/lib $(SIM_OUT)/test:
+	mkdir -p $@
+
+.PHONY: sim sim-test $(SIM_TEST_NAMES:%=run-sim-%)
+-include $(SIM_OBJECTS:.o=.d) $(SIM_TEST_NAMES:%=$(SIM_OUT)/test/%.d)
