@@ -6,6 +6,8 @@ SIM_TESTS := ../../test/native/sim
 SIM_FLAGS := -std=c++20 -O2 -fPIC -g1 -Wall -Wextra -Werror -Isim -MMD -MP -fvisibility=hidden -march=x86-64-v2 \
              -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(OUT)=out
 SIM_LINK  := -static-libstdc++ -static-libgcc -lpthread -ldl
+SIM_FLAGS_matrix_float := -O3  # unrolled and vectorised: half the time
+SIM_FLAGS_matrix_exact := -O3
 # The header of the installed toolkit, where there is one: tests use it to prove that ours agrees with it.
 CUDA_HEADER := $(firstword $(wildcard $(CUDA_HOME)/include/cuda.h $(dir $(shell command -v nvcc))../include/cuda.h \
                /usr/local/cuda/include/cuda.h))
