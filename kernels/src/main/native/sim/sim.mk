@@ -28,15 +28,18 @@ $(SIM_OUT)/lib/libcudart.so.13: $(SIM_OUT)/cudart.o
 $(SIM_OUT)/%.o: sim/%.cpp | $(SIM_OUT)/lib
 	$(CXX) $(SIM_FLAGS) $(SIM_FLAGS_$*) -c $< -o $@
 
-# Tests of the inside link the objects; those of the driver API (driver_*.cpp) see what a program sees, the library.
+# Tests of the inside link what they need of the objects; those of the driver API (driver_*.cpp) see what a program sees, the library.
 SIM_TEST_NAMES := $(basename $(notdir $(wildcard $(SIM_TESTS)/*.cpp)))
 SIM_TEST_FLAGS := $(SIM_FLAGS) -I$(SIM_TESTS) $(if $(CUDA_HEADER),-DSIM_REAL_CUDA_H -I$(dir $(CUDA_HEADER)))
 
 $(SIM_OUT)/test/driver_%: $(SIM_TESTS)/driver_%.cpp $(SIM_CUDA) | $(SIM_OUT)/test
 	$(CXX) $(SIM_TEST_FLAGS) $< -o $@ -L$(SIM_OUT)/lib -l:libcuda.so.1 -Wl,-rpath,$(abspath $(SIM_OUT)/lib) -lpthread
 
-$(SIM_OUT)/test/%: $(SIM_TESTS)/%.cpp $(SIM_OBJECTS) | $(SIM_OUT)/test
-	$(CXX) $(SIM_TEST_FLAGS) $< $(SIM_OBJECTS) -o $@ -lpthread -ldl
+$(SIM_OUT)/libsim.a: $(SIM_OBJECTS)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(SIM_OUT)/test/%: $(SIM_TESTS)/%.cpp $(SIM_OUT)/libsim.a | $(SIM_OUT)/test
+	$(CXX) $(SIM_TEST_FLAGS) $< $(SIM_OUT)/libsim.a -o $@ -lpthread -ldl
 
 sim-test: $(SIM_TEST_NAMES:%=run-sim-%)
 $(SIM_TEST_NAMES:%=run-sim-%): run-sim-%: $(SIM_OUT)/test/%
