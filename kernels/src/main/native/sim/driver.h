@@ -206,6 +206,8 @@ template <class Body>
 CUresult api(const char* name, Body&& body) {
   return api_call(name, true, body);
 }
+/** Says that a call is not simulated. */
+int missing(const char* name);
 /** The name of the API call that runs on this thread. */
 const char* current_call();
 /** The text of the last failure if it had that code, else null. */

@@ -14,7 +14,7 @@ CUDA_HEADER := $(firstword $(wildcard $(CUDA_HOME)/include/cuda.h $(dir $(shell 
 
 SIM_OBJECTS := $(patsubst sim/%.cpp,$(SIM_OUT)/%.o,$(filter-out sim/cudart.cpp,$(wildcard sim/*.cpp)))
 SIM_CUDA    := $(SIM_OUT)/lib/libcuda.so.1
-SIM_CUDART  := $(if $(wildcard sim/cudart.cpp),$(SIM_OUT)/lib/libcudart.so.13)
+SIM_CUDART  := $(SIM_OUT)/lib/libcudart.so.13
 
 sim: $(SIM_CUDA) $(SIM_CUDART)
 
@@ -22,8 +22,8 @@ $(SIM_CUDA): $(SIM_OBJECTS) sim/exports.map | $(SIM_OUT)/lib
 	$(CXX) -shared -Wl,-soname,libcuda.so.1 -Wl,--version-script,sim/exports.map -Wl,-z,noexecstack -Wl,-z,defs \
 	  -Wl,--build-id=none $(SIM_OBJECTS) -o $@ $(SIM_LINK)
 
-$(SIM_OUT)/lib/libcudart.so.13: $(SIM_OUT)/cudart.o
-	$(CXX) -shared -Wl,-soname,libcudart.so.13 -Wl,-z,noexecstack -Wl,-z,defs -Wl,--build-id=none $< -o $@ $(SIM_LINK)
+$(SIM_CUDART): $(SIM_OUT)/cudart.o sim/cudart.map | $(SIM_OUT)/lib
+	$(CXX) -shared -Wl,-soname,libcudart.so.13 -Wl,--version-script,sim/cudart.map -Wl,-z,noexecstack -Wl,-z,defs -Wl,--build-id=none $< -o $@ $(SIM_LINK)
 
 $(SIM_OUT)/%.o: sim/%.cpp | $(SIM_OUT)/lib
 	$(CXX) $(SIM_FLAGS) $(SIM_FLAGS_$*) -c $< -o $@
