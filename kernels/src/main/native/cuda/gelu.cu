@@ -29,15 +29,13 @@ __device__ inline void backward(T* dx, const T* dy, const T* x, i64 n) {
   });
 }
 
-#define FAMILY(T, suffix)                                                                                        \
-  SK_LAUNCH(sk_gelu_forward_##suffix, kFlatThreads, kFlatThreads* kWide<T>, 1, 0)                                \
-  SK_LAUNCH(sk_gelu_backward_##suffix, kFlatThreads, kFlatThreads* kWide<T>, 1, 0)                               \
-  extern "C" __global__ void __launch_bounds__(kFlatThreads) sk_gelu_forward_##suffix(T* y, const T* x, i64 n) { \
-    forward(y, x, n);                                                                                            \
-  }                                                                                                              \
-  extern "C" __global__ void __launch_bounds__(kFlatThreads)                                                     \
-      sk_gelu_backward_##suffix(T* dx, const T* dy, const T* x, i64 n) {                                         \
-    backward(dx, dy, x, n);                                                                                      \
+#define FAMILY(T, suffix)                                                                                  \
+  SK_KERNEL(sk_gelu_forward_##suffix, kFlatThreads, kFlatThreads* kWide<T>, 1)(T * y, const T* x, i64 n) { \
+    forward(y, x, n);                                                                                      \
+  }                                                                                                        \
+  SK_KERNEL(sk_gelu_backward_##suffix, kFlatThreads, kFlatThreads* kWide<T>, 1)                            \
+  (T * dx, const T* dy, const T* x, i64 n) {                                                               \
+    backward(dx, dy, x, n);                                                                                \
   }
 FAMILY(float, f32)
 FAMILY(bf16, bf16)

@@ -69,6 +69,11 @@ struct Share {
   }
 };
 
+/** Opens the definition of a kernel without dynamic shared memory, with its launch geometry. */
+#define SK_KERNEL(kernel, threads, items_x, items_y) \
+  SK_LAUNCH(kernel, threads, items_x, items_y, 0)    \
+  extern "C" __global__ void __launch_bounds__(threads) kernel
+
 // ---- flat runs ----
 
 constexpr int kFlatThreads = 256;
