@@ -17,8 +17,9 @@ constexpr int kThreads = 1024, kColumns = 32, kRows = 256, kHeld = kRows * kColu
 
 /** One thread's column and eight rows of a block. */
 struct Tile {
-  int rows, cols, column = blockIdx.x * kColumns + threadIdx.x % 32, first = blockIdx.y * kRows + threadIdx.x / 32;
+  int rows, cols;
   float (*part)[32];  // shared, [32][32]
+  int column = blockIdx.x * kColumns + threadIdx.x % 32, first = blockIdx.y * kRows + threadIdx.x / 32;
 
   __device__ int row(int i) const { return first + 32 * i; }
   __device__ bool has(int i) const { return column < cols && row(i) < rows; }
@@ -65,15 +66,11 @@ struct Tile {
   }
 };
 
-/** The threads' tile; T(rows, cols) with its shared memory. */
-#define TILE                     \
-  __shared__ float part[32][32]; \
-  Tile tile{rows, cols};         \
-  tile.part = part;
-
 template <class T>
 __device__ inline void moments(const T* x, int rows, int cols, float* partial) {
-  TILE float v[kHeld];
+  __shared__ float part[32][32];
+  Tile tile{rows, cols, part};
+  float v[kHeld];
   tile.get(v, x);
   int count = rows - static_cast<int>(blockIdx.y) * kRows < kRows ? rows - blockIdx.y * kRows : kRows;
   float mean = tile.sum_rows([&](int i) { return v[i]; }) / static_cast<float>(count);
@@ -83,7 +80,9 @@ __device__ inline void moments(const T* x, int rows, int cols, float* partial) {
 template <class T>
 __device__ inline void forward(T* y, float* mean, float* rstd, float* running_mean, float* running_var, const T* x,
                                int rows, int cols, float eps, float momentum, int training, const float* partial) {
-  TILE float v[kHeld], m = 0, var = 1;
+  __shared__ float part[32][32];
+  Tile tile{rows, cols, part};
+  float v[kHeld], m = 0, var = 1;
   tile.get(v, x);
   bool writer = blockIdx.y == 0 && threadIdx.x < 32 && tile.column < cols;
   if (training) {
@@ -128,7 +127,9 @@ struct Gradient {
 template <class T>
 __device__ inline void sums(const T* dy, const T* x, const float* mean, const float* rstd, int rows, int cols,
                             float* partial) {
-  TILE Gradient<T> g(tile, dy, x, mean, rstd);
+  __shared__ float part[32][32];
+  Tile tile{rows, cols, part};
+  Gradient<T> g(tile, dy, x, mean, rstd);
   float sum = tile.sum_rows([&](int i) { return g.dy[i]; });
   tile.leave(partial, sum, tile.sum_rows([&](int i) { return g.dy[i] * g.xhat[i]; }));
 }
@@ -136,7 +137,9 @@ __device__ inline void sums(const T* dy, const T* x, const float* mean, const fl
 template <class T>
 __device__ inline void backward(T* dx, const T* dy, const T* x, const float* mean, const float* rstd, int rows,
                                 int cols, const float* partial) {
-  TILE Gradient<T> g(tile, dy, x, mean, rstd);
+  __shared__ float part[32][32];
+  Tile tile{rows, cols, part};
+  Gradient<T> g(tile, dy, x, mean, rstd);
   float n = static_cast<float>(rows);
   float mean_dy = tile.sum_chunks(partial, [](float sum, float, int) { return sum; }) / n;
   float mean_dyx = tile.sum_chunks(partial, [](float, float sum, int) { return sum; }) / n;

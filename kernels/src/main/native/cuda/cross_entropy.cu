@@ -31,7 +31,7 @@ __device__ inline void forward(float* lse, const T* logits, const float* target,
       loss += group.sum_over([&](int k, int j) { return t[k][j] * (log_sum - z[k][j]); });
       if (group.lane() == 0) lse[row] = log_sum;
     });
-    put_partial(partial, loss, group);
+    put_partial(partial, group.lane() == 0 ? loss : 0.0);
   });
 }
 

@@ -34,8 +34,6 @@ __device__ inline void backward(T* dx, const T* dy, const T* x, i64 n) {
     forward(y, x, n);                                                                                      \
   }                                                                                                        \
   SK_KERNEL(sk_gelu_backward_##suffix, kFlatThreads, kFlatThreads* kWide<T>, 1)                            \
-  (T * dx, const T* dy, const T* x, i64 n) {                                                               \
-    backward(dx, dy, x, n);                                                                                \
-  }
+  (T * dx, const T* dy, const T* x, i64 n) { backward(dx, dy, x, n); }
 FAMILY(float, f32)
 FAMILY(bf16, bf16)

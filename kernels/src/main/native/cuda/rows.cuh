@@ -43,6 +43,7 @@ __device__ inline void store(bf16* p, const float (&v)[8]) {
  */
 template <int kLanes, int kWidth, bool kVector>
 struct Share {
+  static constexpr bool kVectors = kVector;
   int lane, count;
 
   /** The place in the run of value j. */
@@ -106,6 +107,7 @@ typedef float RowValues[kUnits][4];
 template <int kLanes, bool kVector>
 struct Group {
   static constexpr int kGroups = kRowThreads / kLanes, kRun = 4 * kLanes;
+  static constexpr bool kVectors = kVector;
   typedef Share<kLanes, 4, kVector> Unit;
   int cols;
   float* scratch;  // kRowWarps values, used by the groups of a whole block
@@ -197,19 +199,20 @@ __device__ inline Moments moments(const RowValues& v, const G& group) {
   return {mean, 1.0f / sqrtf(var + 1e-6f)};
 }
 
+/** One value of the row, standardised. Rounded before any use, so that equal values stay equal. */
+__device__ inline float standardized(float z, Moments m) { return __fmul_rn(z - m.mean, m.rstd); }
+
 // ---- sums of partial sums ----
 
-/** Writes the sum over the groups of a block of `value` (that of each group's lane 0) to partial[blockIdx.x]. */
-template <class G>
-__device__ inline void put_partial(double* partial, double value, const G& group) {
+/** Writes the sum over a block of kRowThreads of `value` to partial[blockIdx.x]. */
+__device__ inline void put_partial(double* partial, double value) {
   __shared__ double part[kRowWarps];
-  if (group.lane() == 0) part[group.index()] = value;
+  for (int offset = 16; offset > 0; offset /= 2) value += __shfl_down_sync(0xffffffffu, value, offset);
+  if (threadIdx.x % 32 == 0) part[threadIdx.x / 32] = value;
   __syncthreads();
-  if (threadIdx.x == 0) {
-    double sum = part[0];
-    for (int g = 1; g < G::kGroups; g++) sum += part[g];
-    partial[blockIdx.x] = sum;
-  }
+  if (threadIdx.x > 0) return;
+  for (int w = 1; w < kRowWarps; w++) value += part[w];
+  partial[blockIdx.x] = value;
 }
 
 constexpr int kSumThreads = 1024;
