@@ -1,0 +1,204 @@
+// access.cpp: the checks of every access to memory.
+#include "access.h"
+#include "counters.h"
+
+namespace sim {
+
+using ptx::Space;
+
+namespace {
+
+std::string hex(uint64_t v) {
+  char text[20];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(v));
+  return text;
+}
+
+const char* verb(Use use) { return use == Use::read ? "read" : use == Use::write ? "write" : "atomic operation"; }
+
+std::string request(Use use, const char* where, int bytes, uint64_t address) {
+  return std::string(where) + " " + verb(use) + " of " + std::to_string(bytes) + " bytes at " + hex(address);
+}
+
+bool all_known(const uint8_t* known, int bytes) {
+  switch (bytes) {
+    case 1:
+      return *known;
+    case 4: {
+      uint32_t v;
+      std::memcpy(&v, known, 4);
+      return v == 0x01010101;
+    }
+    default:
+      for (int b = 0; b < bytes; b++)
+        if (!known[b]) return false;
+      return true;
+  }
+}
+
+struct Check {
+  Warp& w;
+  const Instruction& i;
+  Block& b;
+  int bytes;
+  Use use;
+  Access& out;
+
+  [[noreturn]] void fault(FaultKind kind, int lane, const std::string& what) const { b.fault(kind, w, i, lane, what); }
+
+  void alignment(uint32_t lanes, const uint64_t* address, const char* where) const {
+    uint64_t low = 0;
+    each_lane(lanes, [&](int l) { low |= address[l]; });
+    if (!(low & static_cast<uint64_t>(bytes - 1))) return;
+    each_lane(lanes, [&](int l) {
+      if (address[l] & static_cast<uint64_t>(bytes - 1))
+        fault(FaultKind::misaligned, l, request(use, where, bytes, address[l]) + ": not a multiple of its size");
+    });
+  }
+
+  void known(uint32_t lanes, const uint64_t* address, const char* where) const {
+    each_lane(lanes, [&](int l) {
+      uint8_t* k = out.known[l];
+      if (!k) return;
+      if (use != Use::write && !all_known(k, bytes))
+        fault(FaultKind::uninitialised, l, request(use, where, bytes, address[l]) + ": nothing was written there");
+      if (use != Use::read) std::memset(k, 1, static_cast<size_t>(bytes));
+    });
+  }
+
+  void global(uint32_t lanes, const uint64_t* address, bool constant) {
+    const char* where = constant ? "constant" : "global";
+    alignment(lanes, address, where);
+    const Allocation*& last = b.last_allocation[i.index];
+    each_lane(lanes, [&](int l) {
+      uint64_t a = address[l];
+      if (!last || a < last->begin || a + bytes > last->end || a + bytes < a) {
+        const Allocation* found = b.run.memory->find(a, static_cast<uint64_t>(bytes));
+        if (!found)
+          fault(FaultKind::out_of_bounds, l,
+                request(use, where, bytes, a) + ": " + b.run.memory->explain(a, static_cast<uint64_t>(bytes)));
+        last = found;
+      }
+      if (last->read_only && use != Use::read)
+        fault(FaultKind::out_of_bounds, l, request(use, where, bytes, a) + ": " + last->name + " is constant");
+      if (constant && !last->read_only)
+        fault(FaultKind::out_of_bounds, l,
+              request(use, where, bytes, a) + ": " + last->name + " is not constant memory");
+      out.data[l] = reinterpret_cast<uint8_t*>(a);
+      out.known[l] = last->known ? last->known + (a - last->begin) : nullptr;
+    });
+    known(lanes, address, where);
+    if (constant) return;
+    count_global(b.lines[i.index], address, lanes, bytes);
+    uint64_t total = static_cast<uint64_t>(bytes) * static_cast<uint64_t>(__builtin_popcount(lanes));
+    if (use != Use::write) b.load_bytes += total;
+    if (use != Use::read) b.store_bytes += total;
+    if (use == Use::atomic) b.atomic_count += static_cast<uint64_t>(__builtin_popcount(lanes));
+  }
+
+  void inside(uint32_t lanes, const uint64_t* address, uint64_t limit, const char* where) const {
+    each_lane(lanes, [&](int l) {
+      if (address[l] + static_cast<uint64_t>(bytes) > limit || address[l] > limit)
+        fault(FaultKind::out_of_bounds, l,
+              request(use, where, bytes, address[l]) + ": there are " + std::to_string(limit) + " bytes");
+    });
+  }
+
+  void shared(uint32_t lanes, const uint64_t* address) {
+    inside(lanes, address, b.shared_bytes, "shared");
+    alignment(lanes, address, "shared");
+    uint32_t small[32] = {};
+    each_lane(lanes, [&](int l) {
+      out.data[l] = b.shared.data() + address[l];
+      out.known[l] = b.shared_known.data() + address[l];
+      small[l] = static_cast<uint32_t>(address[l]);
+    });
+    known(lanes, address, "shared");
+    if (bytes >= 4 || true) count_shared(b.lines[i.index], small, lanes, bytes < 4 ? 4 : bytes);
+  }
+
+  void local(uint32_t lanes, const uint64_t* address) {
+    inside(lanes, address, b.local_stride, "local");
+    alignment(lanes, address, "local");
+    each_lane(lanes, [&](int l) {
+      size_t at = static_cast<size_t>(w.number * 32 + l) * b.local_stride + address[l];
+      out.data[l] = b.local.data() + at;
+      out.known[l] = b.local_known.data() + at;
+    });
+    known(lanes, address, "local");
+  }
+
+  void parameter(uint32_t lanes, const uint64_t* address) {
+    if (use != Use::read) fault(FaultKind::out_of_bounds, __builtin_ctz(lanes), "a kernel's parameters are constant");
+    inside(lanes, address, b.run.kernel->parameter_bytes, "parameter");
+    alignment(lanes, address, "parameter");
+    each_lane(lanes, [&](int l) {
+      out.data[l] = const_cast<uint8_t*>(b.run.launch->parameters) + address[l];
+      out.known[l] = nullptr;
+    });
+  }
+
+  void generic(const uint64_t* address) {
+    uint64_t inner[32];
+    uint32_t in_shared = 0, in_local = 0, in_parameter = 0;
+    each_lane(w.mask, [&](int l) {
+      uint64_t window = address[l] & ~(kWindowBytes - 1);
+      in_shared |= (window == kSharedWindow ? 1u : 0u) << l;
+      in_local |= (window == kLocalWindow ? 1u : 0u) << l;
+      in_parameter |= (window == kParamWindow ? 1u : 0u) << l;
+      inner[l] = address[l] & (kWindowBytes - 1);
+    });
+    if (in_shared) shared(in_shared, inner);
+    if (in_local) local(in_local, inner);
+    if (in_parameter) parameter(in_parameter, inner);
+    uint32_t others = w.mask & ~(in_shared | in_local | in_parameter);
+    if (others) global(others, address, false);
+  }
+};
+
+}  // namespace
+
+void access_addresses(Warp& w, const Instruction& i, Space space, const uint64_t address[32], int bytes, Use use,
+                      Access& out) {
+  Check check{w, i, *w.block, bytes, use, out};
+  switch (space) {
+    case Space::global:
+      return check.global(w.mask, address, false);
+    case Space::constant:
+      return check.global(w.mask, address, true);
+    case Space::shared:
+      return check.shared(w.mask, address);
+    case Space::local:
+      return check.local(w.mask, address);
+    case Space::param:
+      return check.parameter(w.mask, address);
+    default:
+      return check.generic(address);
+  }
+}
+
+void access_memory(Warp& w, const Instruction& i, int bytes, Use use, Access& out) {
+  uint64_t address[32];
+  uint64_t offset = static_cast<uint64_t>(i.offset);
+  if (i.wide) {
+    const uint64_t* a = w.at<uint64_t>(i.a);
+    for (int l = 0; l < 32; l++) address[l] = a[l] + offset;
+  } else {
+    const uint32_t* a = w.at<uint32_t>(i.a);
+    for (int l = 0; l < 32; l++) address[l] = a[l] + offset;
+  }
+  access_addresses(w, i, i.space, address, bytes, use, out);
+}
+
+uint8_t* access_lane(Warp& w, const Instruction& i, int lane, uint64_t generic, int bytes) {
+  uint64_t address[32];
+  address[lane] = generic;
+  Access out;
+  uint32_t outer = w.mask;
+  w.mask = 1u << lane;
+  access_addresses(w, i, Space::none, address, bytes, Use::read, out);
+  w.mask = outer;
+  return out.data[lane];
+}
+
+}  // namespace sim

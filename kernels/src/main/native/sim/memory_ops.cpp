@@ -1,0 +1,299 @@
+// memory_ops.cpp: ld, st, cvta, isspacep, prefetch, fences.
+#include "access.h"
+#include "decode.h"
+#include <atomic>
+#include <unordered_map>
+
+namespace sim {
+
+using ptx::Form;
+using ptx::Space;
+
+namespace {
+
+enum MemoryFlags : uint8_t { kSigned = 1, kFunctionParameter = 2 };
+
+/** Memory type M into lanes of register type R. */
+template <class M, class R>
+void load_lanes(Warp& w, const Instruction& i, const Access& m) {
+  for (int k = 0; k < i.count; k++) {
+    R* d = w.at<R>(i.count > 1 ? i.detail->registers[k] : i.d);
+    each_lane(w.mask, [&](int l) {
+      M v;
+      std::memcpy(&v, m.data[l] + k * sizeof(M), sizeof(M));
+      d[l] = static_cast<R>(v);
+    });
+  }
+}
+
+template <class M, class R>
+void store_lanes_to(Warp& w, const Instruction& i, const Access& m) {
+  for (int k = 0; k < i.count; k++) {
+    const R* d = w.at<R>(i.count > 1 ? i.detail->registers[k] : i.d);
+    each_lane(w.mask, [&](int l) {
+      M v = static_cast<M>(d[l]);
+      std::memcpy(m.data[l] + k * sizeof(M), &v, sizeof(M));
+    });
+  }
+}
+
+template <class M, class R>
+const Instruction* run_load(Warp& w, const Instruction& i) {
+  Access m;
+  access_memory(w, i, static_cast<int>(sizeof(M)) * i.count, Use::read, m);
+  load_lanes<M, R>(w, i, m);
+  return next(i);
+}
+
+template <class M, class R>
+const Instruction* run_store(Warp& w, const Instruction& i) {
+  Access m;
+  access_memory(w, i, static_cast<int>(sizeof(M)) * i.count, Use::write, m);
+  store_lanes_to<M, R>(w, i, m);
+  return next(i);
+}
+
+// Parameters of device functions, and of calls: a lane's own bytes.
+Access own_parameters(Warp& w, const Instruction& i) {
+  Access m;
+  Block& b = *w.block;
+  const uint64_t* a = w.at<uint64_t>(i.a);
+  each_lane(w.mask, [&](int l) {
+    uint64_t at = a[l] + static_cast<uint64_t>(i.offset);
+    if (at + i.bytes * i.count > b.parameter_stride)
+      b.fault(FaultKind::out_of_bounds, w, i, l, "no parameter at offset " + std::to_string(at));
+    m.data[l] = b.parameters.data() + static_cast<size_t>(w.number * 32 + l) * b.parameter_stride + at;
+  });
+  return m;
+}
+template <class M, class R>
+const Instruction* run_load_own(Warp& w, const Instruction& i) {
+  load_lanes<M, R>(w, i, own_parameters(w, i));
+  return next(i);
+}
+template <class M, class R>
+const Instruction* run_store_own(Warp& w, const Instruction& i) {
+  store_lanes_to<M, R>(w, i, own_parameters(w, i));
+  return next(i);
+}
+
+struct MemoryOps {
+  Op load, store, load_own, store_own;
+};
+template <class M, class R>
+constexpr MemoryOps kOps{run_load<M, R>, run_store<M, R>, run_load_own<M, R>, run_store_own<M, R>};
+
+template <class M>
+const MemoryOps* by_register(int bytes) {
+  if constexpr (sizeof(M) <= 1)
+    if (bytes == 1) return &kOps<M, std::conditional_t<std::is_signed_v<M>, int8_t, uint8_t>>;
+  if constexpr (sizeof(M) <= 2)
+    if (bytes == 2) return &kOps<M, std::conditional_t<std::is_signed_v<M>, int16_t, uint16_t>>;
+  if constexpr (sizeof(M) <= 4)
+    if (bytes == 4) return &kOps<M, std::conditional_t<std::is_signed_v<M>, int32_t, uint32_t>>;
+  return bytes == 8 ? &kOps<M, std::conditional_t<std::is_signed_v<M>, int64_t, uint64_t>> : nullptr;
+}
+
+const MemoryOps* find_ops(std::string_view type, int register_bytes) {
+  bool is_signed = type[0] == 's';
+  switch (ptx::type_bytes(type)) {
+    case 1:
+      return is_signed ? by_register<int8_t>(register_bytes) : by_register<uint8_t>(register_bytes);
+    case 2:
+      return is_signed ? by_register<int16_t>(register_bytes) : by_register<uint16_t>(register_bytes);
+    case 4:
+      return is_signed ? by_register<int32_t>(register_bytes) : by_register<uint32_t>(register_bytes);
+    case 8:
+      return by_register<uint64_t>(register_bytes);
+    default:
+      return nullptr;
+  }
+}
+
+/** Registers of a scalar or vector operand; all of one size. */
+int take_data(Decoder& d, const ptx::Operand& o, uint32_t type_bytes, bool store, std::string_view type) {
+  int bytes = 0;
+  auto one = [&](const ptx::Operand& e) -> uint32_t {
+    if (e.form == Form::sink && !store) {
+      if (!bytes) bytes = static_cast<int>(type_bytes);
+      return d.scratch(8);
+    }
+    if (store && e.form != Form::reg) {
+      bytes = static_cast<int>(type_bytes);
+      return d.source(e, type);
+    }
+    int own = 0;
+    uint32_t at = d.any_register(e, own);
+    if (bytes && own != bytes) d.unsupported("registers of different sizes");
+    bytes = own;
+    return at;
+  };
+  if (o.form != Form::vector) {
+    d.i.d = one(o);
+    return bytes;
+  }
+  if (o.list.size() != d.i.count) d.unsupported("number of registers");
+  for (auto& e : o.list)
+    if (e.form == Form::reg) one(e);  // the size first, for sinks
+  for (auto& e : o.list) d.detail().registers.push_back(one(e));
+  return bytes;
+}
+
+/** What says how, not what: caches and orders that change nothing here. */
+void take_hints(Decoder& d) {
+  for (auto m : {"weak",
+                 "relaxed",
+                 "acquire",
+                 "release",
+                 "volatile",
+                 "cta",
+                 "gpu",
+                 "sys",
+                 "cluster",
+                 "nc",
+                 "ca",
+                 "cg",
+                 "cs",
+                 "lu",
+                 "cv",
+                 "wb",
+                 "wt",
+                 "L1::evict_normal",
+                 "L1::evict_unchanged",
+                 "L1::evict_first",
+                 "L1::evict_last",
+                 "L1::no_allocate",
+                 "L2::64B",
+                 "L2::128B",
+                 "L2::256B",
+                 "L2::evict_last",
+                 "L2::evict_first",
+                 "L2::evict_normal",
+                 "mmio"})
+    d.take(m);
+}
+
+void decode_load_store(Decoder& d) {
+  bool store = d.statement.opcode == "st";
+  d.i.space = d.take_space();
+  bool hinted = d.take("L2::cache_hint");
+  take_hints(d);
+  std::string vector = d.take_one({"v2", "v4", "v8"});
+  d.i.count = vector.empty() ? 1 : static_cast<uint8_t>(vector[1] - '0');
+  std::string type = d.take_type();
+  d.i.bytes = static_cast<uint8_t>(ptx::type_bytes(type));
+  if (d.operands() != (hinted ? 3u : 2u)) d.unsupported();
+  if (d.i.bytes * d.i.count > 16) d.unsupported("more than 16 bytes a lane");
+  const ptx::Operand &memory = d.operand(store ? 0 : 1), &data = d.operand(store ? 1 : 0);
+  int register_bytes = take_data(d, data, d.i.bytes, store, type);
+  const MemoryOps* ops = find_ops(type, register_bytes);
+  if (!ops) d.unsupported("size of the registers");
+  d.address(memory);
+  bool own = false;
+  if (d.i.space == Space::param) {
+    const ptx::Function& f = *d.builder.routine->function;
+    bool formal = false;
+    for (auto& p : f.parameters) formal |= p.name == memory.name;
+    own = !f.kernel || (memory.reg < 0 && !formal);
+    if (store && !own) d.unsupported("a kernel's parameters are constant");
+    if (own && !d.i.wide) d.unsupported("a 32-bit address of a parameter");
+  }
+  if (d.i.space == Space::constant && store) d.unsupported("constant memory cannot be written");
+  d.emit(own ? (store ? ops->store_own : ops->load_own) : (store ? ops->store : ops->load));
+}
+
+// ---- addresses ----
+
+template <bool ToGeneric, class T>
+const Instruction* run_cvta(Warp& w, const Instruction& i) {
+  const T* a = w.at<T>(i.a);
+  T* d = w.at<T>(i.d);
+  uint64_t window = static_cast<uint64_t>(i.offset);
+  each_lane(w.mask, [&](int l) {
+    if (!ToGeneric && window && (a[l] & ~(kWindowBytes - 1)) != window && a[l])
+      w.block->fault(FaultKind::out_of_bounds, w, i, l, "the generic address is not in this state space");
+    d[l] = static_cast<T>(ToGeneric ? a[l] + window : a[l] & (window ? kWindowBytes - 1 : ~0ull));
+  });
+  return next(i);
+}
+
+int64_t window_of(Space s) {
+  return static_cast<int64_t>(s == Space::shared  ? kSharedWindow
+                              : s == Space::local ? kLocalWindow
+                              : s == Space::param ? kParamWindow
+                                                  : 0);
+}
+
+void decode_cvta(Decoder& d) {
+  bool from_generic = d.take("to");
+  Space space = d.take_space();
+  if (space == Space::none) d.unsupported();
+  if (d.take_type() != "u64") d.unsupported("addresses have 64 bits");
+  d.i.offset = window_of(space);
+  d.i.d = d.target(d.operand(0), "u64");
+  d.i.a = d.source(d.operand(1), "u64");
+  d.emit(from_generic ? run_cvta<false, uint64_t> : run_cvta<true, uint64_t>);
+}
+
+const Instruction* run_isspacep(Warp& w, const Instruction& i) {
+  const uint64_t* a = w.at<uint64_t>(i.a);
+  uint32_t& p = w.predicate(i.d);
+  each_lane(w.mask, [&](int l) {
+    uint64_t window = a[l] & ~(kWindowBytes - 1);
+    bool windowed = window == kSharedWindow || window == kLocalWindow || window == kParamWindow;
+    bool is = i.offset ? window == static_cast<uint64_t>(i.offset) : !windowed;
+    if (!windowed && !i.offset) {
+      const Allocation* allocation = w.block->run.memory->find(a[l], 1);
+      if (allocation) is = allocation->read_only == (i.space == Space::constant);
+    }
+    p = (p & ~(1u << l)) | (is ? 1u : 0u) << l;
+  });
+  return next(i);
+}
+
+void decode_isspacep(Decoder& d) {
+  d.i.space = d.take_space();
+  if (d.i.space == Space::none) d.unsupported();
+  d.i.offset = window_of(d.i.space);
+  d.i.d = d.target(d.operand(0), "pred");
+  d.i.a = d.source(d.operand(1), "u64");
+  d.emit(run_isspacep);
+}
+
+const Instruction* run_nothing(Warp&, const Instruction& i) { return next(i); }
+const Instruction* run_fence(Warp&, const Instruction& i) {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return next(i);
+}
+
+void decode_prefetch(Decoder& d) {
+  d.take_space();
+  for (auto m : {"L1", "L2", "L2::evict_last", "L2::evict_normal"}) d.take(m);
+  d.emit(run_nothing);
+}
+
+void decode_fence(Decoder& d) {
+  for (auto m : {"sc", "acq_rel", "acquire", "release", "cta", "gl", "gpu", "sys", "cluster"}) d.take(m);
+  d.emit(run_fence);
+}
+
+void decode_createpolicy(Decoder& d) {
+  d.modifiers.clear();
+  d.i.d = d.target(d.operand(0), "b64");
+  d.emit(run_nothing);
+}
+
+}  // namespace
+
+DecodeFunction find_memory(std::string_view opcode) {
+  static const std::unordered_map<std::string_view, DecodeFunction> table = {
+      {"ld", decode_load_store},      {"ldu", decode_load_store},
+      {"st", decode_load_store},      {"cvta", decode_cvta},
+      {"isspacep", decode_isspacep},  {"prefetch", decode_prefetch},
+      {"prefetchu", decode_prefetch}, {"membar", decode_fence},
+      {"fence", decode_fence},        {"createpolicy", decode_createpolicy}};
+  auto found = table.find(opcode);
+  return found == table.end() ? nullptr : found->second;
+}
+
+}  // namespace sim
