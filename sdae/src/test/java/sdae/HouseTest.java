@@ -47,6 +47,7 @@ class HouseTest {
                         "sdae.train..",
                         "sdae.eval..",
                         "sdae.report..",
+                        "sdae.gpu..",
                         "sdae.cli..")
                 .whereLayer("sdae")
                 .mayNotBeAccessedByAnyLayer()

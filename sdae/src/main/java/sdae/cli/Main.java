@@ -14,14 +14,21 @@ import sdae.io.UserError;
         mixinStandardHelpOptions = true,
         version = "sdae 0.1.0-SNAPSHOT",
         description = "Pretrains vision transformers by self-distilled masked autoencoding.",
-        subcommands = {PretrainCommand.class, KnnCommand.class, ReportCommand.class, EnvCommand.class},
+        subcommands = {
+            PretrainCommand.class,
+            KnnCommand.class,
+            ReportCommand.class,
+            EnvCommand.class,
+            SelftestCommand.class
+        },
         footer = {
             "",
             "Start with:  sdae pretrain          (Fashion-MNIST, about 3 minutes on 2 cores)",
             "Test with:   sdae test              (all tests; --quick for the inner loop)",
             "",
             "Exit codes: 0 done, 1 bug, 2 config or usage, 3 data, 4 checkpoint, 5 disk, 6 memory,",
-            "            7 loss not finite, 8 device, 9 folder locked, 75 stopped by a signal and saved"
+            "            7 loss not finite, 8 device, 9 folder locked, 10 selftest found an error,",
+            "            75 stopped by a signal and saved"
         })
 public final class Main {
     private Main() {}

@@ -12,6 +12,8 @@ public enum ExitCode {
     NUMERIC(7),
     DEVICE(8),
     LOCKED(9),
+    /** The self-test ran to its end and found a kernel or a step that computes wrong. */
+    WRONG(10),
     /** Stopped by a signal with a checkpoint saved; running again with --resume continues. */
     STOPPED(75);
 
