@@ -70,10 +70,13 @@ struct Share {
   }
 };
 
-/** Opens the definition of a kernel without dynamic shared memory, with its launch geometry. */
+/**
+ * Opens the definition of a kernel without dynamic shared memory, with its launch geometry. One block a multiprocessor
+ * is all that is promised: ptxas otherwise trades some bytes of spills for occupancy.
+ */
 #define SK_KERNEL(kernel, threads, items_x, items_y) \
   SK_LAUNCH(kernel, threads, items_x, items_y, 0)    \
-  extern "C" __global__ void __launch_bounds__(threads) kernel
+  extern "C" __global__ void __launch_bounds__(threads, 1) kernel
 
 // ---- flat runs ----
 
@@ -106,7 +109,7 @@ typedef float RowValues[kUnits][4];
 /** The lanes that share a row: a warp (rows up to kNarrowCols) or the block of kRowThreads (up to kMaxCols). */
 template <int kLanes, bool kVector>
 struct Group {
-  static constexpr int kGroups = kRowThreads / kLanes, kRun = 4 * kLanes;
+  static constexpr int kGroupLanes = kLanes, kGroups = kRowThreads / kLanes, kRun = 4 * kLanes;
   static constexpr bool kVectors = kVector;
   typedef Share<kLanes, 4, kVector> Unit;
   int cols;

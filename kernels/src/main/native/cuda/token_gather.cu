@@ -153,9 +153,7 @@ __device__ inline void mean_pool_backward(T* dx, const T* dy, int batch, int tok
     mean_pool_forward(y, x, tokens, cols);                                                                           \
   }                                                                                                                  \
   SK_KERNEL(sk_mean_pool_backward_##suffix, kTokenThreads, kTokenWarps, 1)                                           \
-  (T * dx, const T* dy, int batch, int tokens, int cols) {                                                           \
-    mean_pool_backward(dx, dy, batch, tokens, cols);                                                                 \
-  }                                                                                                                  \
+  (T * dx, const T* dy, int batch, int tokens, int cols) { mean_pool_backward(dx, dy, batch, tokens, cols); }        \
   SK_KERNEL(sk_class_token_forward_##suffix, kTokenThreads, kTokenWarps, 1)                                          \
   (T * y, const T* x, int batch, int tokens, int cols) {                                                             \
     move_rows(y, x, batch, cols, [=](i64 row) { return row * tokens; });                                             \
