@@ -66,7 +66,7 @@ class Handles {
     uint64_t h = reinterpret_cast<uint64_t>(handle);
     if (!h) return std::string("the ") + what_ + " is null";
     if (h > tag_ && h <= tag_ + 16 * count_) return std::string("the ") + what_ + " was destroyed before";
-    return std::string("not a ") + what_;
+    return std::string("no ") + what_ + " has this handle";
   }
   const char* what_;
   uint64_t tag_, count_ = 0;
@@ -223,7 +223,8 @@ void synchronize(Context& context);
 /** A call that must not happen while a stream captures; it ends the capture. */
 void forbid_in_capture();
 void check_sticky(const Context& context);
-[[noreturn]] void sticky_fault(Context& context, const Fault& fault, const std::string& where);
+/** A fault of work that ran: every later call of the context fails with it. */
+[[noreturn]] void sticky_fault(Context& context, CUresult code, const std::string& text);
 CUresult result_of(FaultKind kind);
 
 /** Puts work into a stream: runs it, or adds it to the graph that the stream captures. */

@@ -105,10 +105,10 @@ void check_sticky(const Context& context) {
   if (context.error != CUDA_SUCCESS) throw DriverError{context.error, "after: " + context.error_text, true};
 }
 
-void sticky_fault(Context& context, const Fault& fault, const std::string& where) {
-  context.error = result_of(fault.kind);
-  context.error_text = where + ": " + fault.what();
-  fail(context.error, context.error_text);
+void sticky_fault(Context& context, CUresult code, const std::string& text) {
+  context.error = code;
+  context.error_text = text;
+  fail(code, text);
 }
 
 void run_host_function(const HostWork& work) {

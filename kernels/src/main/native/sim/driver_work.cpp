@@ -59,7 +59,7 @@ void run_kernel(Context& context, Lane& lane, const KernelWork& work) {
   } catch (const Fault& fault) {
     std::fflush(stdout);
     // Its own text names the kernel; the stream and the launch are ours to say.
-    sticky_fault(context, fault, where + " in " + lane.name);
+    sticky_fault(context, result_of(fault.kind), where + " in " + lane.name + ": " + fault.what());
   }
   std::fflush(stdout);
 }
@@ -101,7 +101,7 @@ void run_copy(Context& context, Lane& lane, const CopyWork& copy) {
         copy_row(to, from, copy.width, unknown);
       }
   } catch (const Fault& fault) {
-    sticky_fault(context, fault, *who);
+    sticky_fault(context, result_of(fault.kind), fault.what());
   }
   if (unknown) warn_of_unknown(*s.memory.find(copy.from, 1), unknown);
 }
@@ -121,7 +121,7 @@ void run_fill(Context& context, Lane& lane, const FillWork& fill) {
       std::memset(a->known + (to - a->begin), 1, bytes);
     }
   } catch (const Fault& fault) {
-    sticky_fault(context, fault, *who);
+    sticky_fault(context, result_of(fault.kind), fault.what());
   }
 }
 
