@@ -106,7 +106,8 @@ struct Stream {
   unsigned long long id = 0;
   bool legacy = false;
   std::shared_ptr<Capture> capture;
-  std::vector<size_t> capture_tail;  // nodes that the next one depends on
+  std::vector<size_t> capture_tail;          // nodes that the next one depends on
+  std::vector<CUgraphNode> capture_handles;  // of those, for cuStreamGetCaptureInfo
   bool blocking() const { return !(flags & CU_STREAM_NON_BLOCKING); }
 };
 
@@ -170,9 +171,11 @@ struct GraphWork {
 };
 struct RecordWork {
   std::shared_ptr<Event> event;
+  bool external = false;  // a node of the graph, if captured
 };
 struct WaitWork {
   std::shared_ptr<Event> event;
+  bool external = false;
 };
 using Work = std::variant<KernelWork, CopyWork, FillWork, HostWork, EmptyWork, GraphWork, RecordWork, WaitWork>;
 
@@ -222,6 +225,8 @@ std::shared_ptr<Stream> stream_of(CUstream handle);
 void synchronize(Context& context);
 /** A call that must not happen while a stream captures; it ends the capture. */
 void forbid_in_capture();
+/** A call that a capturing stream must not see. */
+[[noreturn]] void forbid_in_stream_capture(Stream& stream);
 void check_sticky(const Context& context);
 /** A fault of work that ran: every later call of the context fails with it. */
 [[noreturn]] void sticky_fault(Context& context, CUresult code, const std::string& text);
@@ -231,8 +236,12 @@ CUresult result_of(FaultKind kind);
 void submit(Stream& stream, Work work);
 /** Runs one piece of work in a lane. */
 void execute(Context& context, Lane& lane, const Work& work);
-/** Called when a piece of work was captured instead of run. */
+/** Adds work to the graph that the stream captures. */
 void capture_work(Stream& stream, Work work);
+/** True if the work makes the stream part of a capture: it waits for an event of one. */
+bool joins_capture(const Work& work);
+/** Fails if the default stream would wait for a stream that captures. */
+void forbid_default_stream_in_capture(const Stream& stream);
 /** Orders the next work of a stream after all it must wait for, by the rules of the default streams. */
 void order(Stream& stream);
 void check_copy(const CopyWork& copy);
@@ -252,5 +261,6 @@ void unload_module(Module& module);
 void* function_handle(const std::shared_ptr<Module>& module, std::string_view name, void* library);
 
 std::string dims(const Dim3& d);
+CopyWork copy_of(const CUDA_MEMCPY3D& m);
 
 }  // namespace sim

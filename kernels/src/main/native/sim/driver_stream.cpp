@@ -73,23 +73,22 @@ SIM_API CUresult cuStreamDestroy_v2(CUstream handle) {
 }
 SIM_API CUresult cuStreamDestroy(CUstream handle) { return cuStreamDestroy_v2(handle); }
 
+static void wait_for_stream(Stream& stream) {
+  if (stream.capture) forbid_in_stream_capture(stream);
+  if (stream.legacy) {
+    forbid_default_stream_in_capture(stream);
+    order(stream);
+  }
+  state().hazards.host_waits(stream.lane.clock);
+}
+
 SIM_API CUresult cuStreamSynchronize(CUstream handle) {
-  return api("cuStreamSynchronize", [&] {
-    std::shared_ptr<Stream> stream = stream_of(handle);
-    forbid_in_capture();
-    if (stream->legacy) order(*stream);
-    state().hazards.host_waits(stream->lane.clock);
-  });
+  return api("cuStreamSynchronize", [&] { wait_for_stream(*stream_of(handle)); });
 }
 SIM_API CUresult cuStreamSynchronize_ptsz(CUstream stream) { return cuStreamSynchronize(own(stream)); }
 
 SIM_API CUresult cuStreamQuery(CUstream handle) {
-  return api("cuStreamQuery", [&] {
-    std::shared_ptr<Stream> stream = stream_of(handle);
-    forbid_in_capture();
-    if (stream->legacy) order(*stream);
-    state().hazards.host_waits(stream->lane.clock);
-  });
+  return api("cuStreamQuery", [&] { wait_for_stream(*stream_of(handle)); });
 }
 SIM_API CUresult cuStreamQuery_ptsz(CUstream stream) { return cuStreamQuery(own(stream)); }
 
@@ -189,7 +188,7 @@ SIM_API CUresult cuEventRecordWithFlags(CUevent handle, CUstream stream_handle, 
   return api("cuEventRecord", [&] {
     require(flags <= 1, "unknown flags");
     std::shared_ptr<Stream> stream = stream_of(stream_handle);
-    submit(*stream, RecordWork{event_of(handle)});
+    submit(*stream, RecordWork{event_of(handle), flags == 1});
   });
 }
 SIM_API CUresult cuEventRecordWithFlags_ptsz(CUevent event, CUstream stream, unsigned int flags) {
@@ -202,7 +201,7 @@ SIM_API CUresult cuStreamWaitEvent(CUstream stream_handle, CUevent handle, unsig
   return api("cuStreamWaitEvent", [&] {
     require(flags <= 1, "unknown flags");
     std::shared_ptr<Stream> stream = stream_of(stream_handle);
-    submit(*stream, WaitWork{event_of(handle)});
+    submit(*stream, WaitWork{event_of(handle), flags == 1});
   });
 }
 SIM_API CUresult cuStreamWaitEvent_ptsz(CUstream stream, CUevent event, unsigned int flags) {

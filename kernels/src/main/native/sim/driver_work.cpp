@@ -9,7 +9,7 @@
 namespace sim {
 
 void run_host_function(const HostWork& work);
-void run_graph(Context& context, Lane& lane, const Graph& graph);
+void run_graph(Context& context, Lane& lane, Graph& graph);
 
 namespace {
 
@@ -58,8 +58,9 @@ void run_kernel(Context& context, Lane& lane, const KernelWork& work) {
     for (const Touched& t : touched) s.hazards.access(lane, who, t.begin, t.end, t.write);
   } catch (const Fault& fault) {
     std::fflush(stdout);
-    // Its own text names the kernel; the stream and the launch are ours to say.
-    sticky_fault(context, result_of(fault.kind), where + " in " + lane.name + ": " + fault.what());
+    // A hazard's text names both sides already.
+    std::string who = fault.kind == FaultKind::hazard ? "" : where + " in " + lane.name + ": ";
+    sticky_fault(context, result_of(fault.kind), who + fault.what());
   }
   std::fflush(stdout);
 }
@@ -181,6 +182,7 @@ void execute(Context& context, Lane& lane, const Work& work) {
   if (auto* graph = std::get_if<GraphWork>(&work)) run_graph(context, lane, *graph->graph);
   if (auto* record = std::get_if<RecordWork>(&work)) {
     record->event->recorded = true;
+    record->event->capture = nullptr;
     record->event->clock = lane.clock;
     record->event->seconds = now_seconds();
   }
@@ -189,7 +191,8 @@ void execute(Context& context, Lane& lane, const Work& work) {
 
 void submit(Stream& stream, Work work) {
   check_sticky(*stream.context);
-  if (stream.capture) return capture_work(stream, std::move(work));
+  if (stream.capture || joins_capture(work)) return capture_work(stream, std::move(work));
+  if (stream.legacy) forbid_default_stream_in_capture(stream);
   order(stream);
   execute(*stream.context, stream.lane, work);
 }
