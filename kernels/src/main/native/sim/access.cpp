@@ -1,6 +1,7 @@
 // access.cpp: the checks of every access to memory.
 #include "access.h"
 #include "counters.h"
+#include <algorithm>
 
 namespace sim {
 
@@ -14,7 +15,9 @@ std::string hex(uint64_t v) {
   return text;
 }
 
-const char* verb(Use use) { return use == Use::read ? "read" : use == Use::write ? "write" : "atomic operation"; }
+const char* verb(Use use) {
+  return use == Use::read ? "read" : use == Use::write ? "write" : use == Use::atomic ? "atomic operation" : "cp.async";
+}
 
 std::string request(Use use, const char* where, int bytes, uint64_t address) {
   return std::string(where) + " " + verb(use) + " of " + std::to_string(bytes) + " bytes at " + hex(address);
@@ -36,6 +39,13 @@ bool all_known(const uint8_t* known, int bytes) {
   }
 }
 
+/** A cp.async is on its way there. */
+bool has_pending(const uint8_t* known, int bytes) {
+  for (int b = 0; b < bytes; b++)
+    if (known[b] == 2) return true;
+  return false;
+}
+
 struct Check {
   Warp& w;
   const Instruction& i;
@@ -47,12 +57,13 @@ struct Check {
   [[noreturn]] void fault(FaultKind kind, int lane, const std::string& what) const { b.fault(kind, w, i, lane, what); }
 
   void alignment(uint32_t lanes, const uint64_t* address, const char* where) const {
-    uint64_t low = 0;
+    uint64_t low = 0, odd = static_cast<uint64_t>((out.alignment ? out.alignment : bytes) - 1);
     each_lane(lanes, [&](int l) { low |= address[l]; });
-    if (!(low & static_cast<uint64_t>(bytes - 1))) return;
+    if (!(low & odd)) return;
     each_lane(lanes, [&](int l) {
-      if (address[l] & static_cast<uint64_t>(bytes - 1))
-        fault(FaultKind::misaligned, l, request(use, where, bytes, address[l]) + ": not a multiple of its size");
+      if (address[l] & odd)
+        fault(FaultKind::misaligned, l,
+              request(use, where, bytes, address[l]) + ": not a multiple of " + std::to_string(odd + 1));
     });
   }
 
@@ -60,10 +71,17 @@ struct Check {
     each_lane(lanes, [&](int l) {
       uint8_t* k = out.known[l];
       if (!k) return;
-      if (use != Use::write && !all_known(k, bytes))
-        fault(FaultKind::uninitialised, l, request(use, where, bytes, address[l]) + ": nothing was written there");
+      bool reads = use == Use::read || use == Use::atomic;
+      if (reads ? !all_known(k, bytes) : has_pending(k, bytes)) not_known(l, k, address[l], where);
       if (use != Use::read) std::memset(k, 1, static_cast<size_t>(bytes));
     });
+  }
+
+  [[noreturn]] void not_known(int lane, const uint8_t* k, uint64_t address, const char* where) const {
+    bool pending = has_pending(k, bytes);
+    fault(pending ? FaultKind::missing_wait : FaultKind::uninitialised, lane,
+          request(use, where, bytes, address) +
+              (pending ? ": a cp.async to there has not been waited for" : ": nothing was written there"));
   }
 
   void global(uint32_t lanes, const uint64_t* address, bool constant) {
@@ -88,7 +106,7 @@ struct Check {
       out.known[l] = last->known ? last->known + (a - last->begin) : nullptr;
     });
     known(lanes, address, where);
-    if (constant) return;
+    if (constant || !out.counted) return;
     count_global(b.lines[i.index], address, lanes, bytes);
     uint64_t total = static_cast<uint64_t>(bytes) * static_cast<uint64_t>(__builtin_popcount(lanes));
     if (use != Use::write) b.load_bytes += total;
@@ -114,7 +132,7 @@ struct Check {
       small[l] = static_cast<uint32_t>(address[l]);
     });
     known(lanes, address, "shared");
-    if (bytes >= 4 || true) count_shared(b.lines[i.index], small, lanes, bytes < 4 ? 4 : bytes);
+    if (out.counted) count_shared(b.lines[i.index], small, lanes, std::max(bytes, 4));
   }
 
   void local(uint32_t lanes, const uint64_t* address) {

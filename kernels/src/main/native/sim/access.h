@@ -4,12 +4,14 @@
 
 namespace sim {
 
-enum class Use : uint8_t { read, write, atomic };
+enum class Use : uint8_t { read, write, atomic, async };  // async: the target of cp.async
 
 /** Where the lanes' bytes lie. */
 struct Access {
-  uint8_t* data[32];   // on the host, of active lanes
-  uint8_t* known[32];  // beside it; nullptr: all known
+  uint8_t* data[32];    // on the host, of active lanes
+  uint8_t* known[32];   // beside it; nullptr: all known
+  bool counted = true;  // in sectors and wavefronts
+  int alignment = 0;    // 0: that of the size
 };
 
 /** Checks `bytes` bytes of every active lane at register i.a + i.offset in i.space; counts them. Reads must be known,

@@ -81,6 +81,8 @@ bool try_complete(Warp& w, const Group& pattern) {
   return true;
 }
 
+}  // namespace
+
 const Instruction* run_collective(Warp& w, const Instruction& i) {
   const uint32_t* members = w.at<uint32_t>(i.e);
   uint32_t finished = 0;
@@ -120,6 +122,8 @@ const Instruction* run_collective(Warp& w, const Instruction& i) {
   }
   return w.schedule();
 }
+
+namespace {
 
 // ---- shfl ----
 

@@ -461,7 +461,7 @@ void ImageBuilder::decode_statement(const ptx::Statement& s) {
   Decoder d{*this, s, s.modifiers, {}};
   if (s.opcode == "mov") return decode_move(d);
   if (s.opcode == "setp") return decode_setp(d);
-  for (auto find : {find_control, find_memory, find_collective})
+  for (auto find : {find_control, find_memory, find_collective, find_matrix})
     if (auto decode = find(s.opcode)) return decode(d);
   decode_lane_operation(d);
 }

@@ -54,6 +54,9 @@ void decode_warp_barrier(Decoder& d);
 void decode_call(Decoder& d);
 DecodeFunction find_control(std::string_view opcode);
 DecodeFunction find_memory(std::string_view opcode);
+void decode_async(Decoder& d);
+void decode_atomic(Decoder& d);
+DecodeFunction find_matrix(std::string_view opcode);
 DecodeFunction find_collective(std::string_view opcode);
 
 /** Builds an image: lays out registers, constants, parameters, shared and local memory, decodes every statement. */

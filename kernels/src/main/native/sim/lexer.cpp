@@ -67,8 +67,9 @@ class Lexer {
   }
 
   Lexeme word() {
-    size_t e = at_;
-    while (e < s_.size()) {
+    size_t e = at_ + 1;
+    bool directive = s_[at_] == '.';  // ".reg.b32" is two words
+    while (e < s_.size() && !(directive && s_[e] == '.')) {
       if (is_letter(s_[e]) || is_digit(s_[e])) {
         e++;
       } else if (s_[e] == ':' && e + 2 < s_.size() && s_[e + 1] == ':' &&

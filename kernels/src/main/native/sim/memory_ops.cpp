@@ -286,12 +286,19 @@ void decode_createpolicy(Decoder& d) {
 }  // namespace
 
 DecodeFunction find_memory(std::string_view opcode) {
-  static const std::unordered_map<std::string_view, DecodeFunction> table = {
-      {"ld", decode_load_store},      {"ldu", decode_load_store},
-      {"st", decode_load_store},      {"cvta", decode_cvta},
-      {"isspacep", decode_isspacep},  {"prefetch", decode_prefetch},
-      {"prefetchu", decode_prefetch}, {"membar", decode_fence},
-      {"fence", decode_fence},        {"createpolicy", decode_createpolicy}};
+  static const std::unordered_map<std::string_view, DecodeFunction> table = {{"ld", decode_load_store},
+                                                                             {"ldu", decode_load_store},
+                                                                             {"st", decode_load_store},
+                                                                             {"cvta", decode_cvta},
+                                                                             {"isspacep", decode_isspacep},
+                                                                             {"prefetch", decode_prefetch},
+                                                                             {"prefetchu", decode_prefetch},
+                                                                             {"membar", decode_fence},
+                                                                             {"fence", decode_fence},
+                                                                             {"createpolicy", decode_createpolicy},
+                                                                             {"atom", decode_atomic},
+                                                                             {"red", decode_atomic},
+                                                                             {"cp", decode_async}};
   auto found = table.find(opcode);
   return found == table.end() ? nullptr : found->second;
 }

@@ -11,7 +11,8 @@ void Warp::start(uint32_t lanes, const Instruction* entry) {
   group_count = ready = 0;
   frame = nullptr;
   stretch = nullptr;
-  local_top.fill(0);
+  copies.clear();
+  committed.fill(0);
   for (auto& s : saved) s.clear();
   park(lanes, entry);
 }

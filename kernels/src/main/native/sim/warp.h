@@ -37,6 +37,13 @@ struct LaneFault {
   std::string text;
 };
 
+/** A cp.async on its way: what will arrive where. */
+struct PendingCopy {
+  uint8_t lane, bytes;
+  uint32_t group, at;
+  uint8_t data[16];
+};
+
 struct Warp {
   uint8_t* file = nullptr;  // registers
   uint32_t mask = 0;        // active lanes
@@ -79,8 +86,9 @@ struct Warp {
   std::array<Group, 32> groups;
   int group_count = 0;
   std::deque<Frame> frames;
-  std::array<uint32_t, 32> local_top{};        // bytes of .local in use below the running function
   std::array<std::vector<uint8_t>, 32> saved;  // frames of recursive calls
+  std::vector<PendingCopy> copies;
+  std::array<uint32_t, 32> committed{};  // groups of cp.async
   uint64_t schedules = 0;
   bool yielded = false;
 };
