@@ -14,7 +14,7 @@ constexpr char kBusId[] = "0000:00:00.0";
 constexpr int kVersion = 13000;
 
 // By number of CUdevice_attribute. Sizes and counts are those of an A100-SXM4-40GB; what the simulator cannot do
-// (textures, cooperative launches, virtual memory, clusters) is 0. Clocks are 0: nothing here has a time.
+// (textures, cooperative launches, virtual memory, clusters) is 0.
 const std::map<int, int>& attributes() {
   static const std::map<int, int> all = {
       {1, 1024},                  // max threads per block
@@ -29,6 +29,7 @@ const std::map<int, int>& attributes() {
       {10, 32},                   // warp size
       {11, 2147483647},           // max pitch
       {12, 65536},                // registers per block
+      {13, 1410000},              // clock, kHz
       {14, 512},                  // texture alignment
       {15, 1},                    // copies overlap kernels
       {16, 108},                  // multiprocessors
@@ -36,6 +37,7 @@ const std::map<int, int>& attributes() {
       {30, 512},                  // surface alignment
       {31, 1},                    // concurrent kernels
       {32, 1},                    // ECC
+      {36, 1215000},              // memory clock, kHz
       {37, 5120},                 // memory bus width, bits
       {38, 41943040},             // L2 cache, bytes
       {39, 2048},                 // threads per multiprocessor

@@ -25,7 +25,7 @@ sim: $(SIM_CUDA) $(SIM_CUDART)
 
 $(SIM_CUDA): $(SIM_OBJECTS) sim/exports.map | $(SIM_OUT)/lib
 	$(CXX) -shared -Wl,-soname,libcuda.so.1 -Wl,--version-script,sim/exports.map -Wl,-z,noexecstack -Wl,-z,defs \
-	  -Wl,--build-id=none $(SIM_OBJECTS) -o $@ $(SIM_LINK)
+	  -Wl,--build-id=none -Wl,-S $(SIM_OBJECTS) -o $@ $(SIM_LINK)
 
 $(SIM_CUDART): $(SIM_OUT)/cudart.o sim/cudart.map | $(SIM_OUT)/lib
 	$(CXX) -shared -Wl,-soname,libcudart.so.13 -Wl,--version-script,sim/cudart.map -Wl,-z,noexecstack -Wl,-z,defs -Wl,--build-id=none $< -o $@ $(SIM_LINK)
@@ -46,7 +46,12 @@ $(SIM_OUT)/libsim.a: $(SIM_OBJECTS)
 $(SIM_OUT)/test/%: $(SIM_TESTS)/%.cpp $(SIM_OUT)/libsim.a | $(SIM_OUT)/test
 	$(CXX) $(SIM_TEST_FLAGS) $< $(SIM_OUT)/libsim.a -o $@ -lpthread -ldl
 
-sim-test: $(SIM_TEST_NAMES:%=run-sim-%)
+# The compiler compares every function of the driver API with its declaration in the toolkit's header.
+SIM_DECLARED := $(if $(CUDA_HEADER),$(patsubst sim/%.cpp,$(SIM_OUT)/test/%.declared,$(filter-out %_missing.cpp,$(wildcard sim/driver_*.cpp))))
+$(SIM_OUT)/test/%.declared: sim/%.cpp | $(SIM_OUT)/test
+	$(CXX) $(filter-out -MMD -MP,$(SIM_TEST_FLAGS)) -fsyntax-only $< && touch $@
+
+sim-test: $(SIM_TEST_NAMES:%=run-sim-%) $(SIM_DECLARED)
 $(SIM_TEST_NAMES:%=run-sim-%): run-sim-%: $(SIM_OUT)/test/%
 	cd $(SIM_TESTS) && $(abspath $<)
 

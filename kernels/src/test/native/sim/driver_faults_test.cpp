@@ -59,7 +59,8 @@ void missing_kernel() {
   FAILS(CUDA_ERROR_NOT_FOUND, "no kernel scael in the module; it has scale, add",
         cuModuleGetFunction(&f, d.module, "scael"));
   FAILS(CUDA_ERROR_INVALID_HANDLE, "the kernel is null", launch(f, 1, 1, nullptr, 1));
-  FAILS(CUDA_ERROR_INVALID_HANDLE, "no kernel has this handle", launch(reinterpret_cast<CUfunction>(d.module), 1, 1, nullptr, 1));
+  FAILS(CUDA_ERROR_INVALID_HANDLE, "no kernel has this handle",
+        launch(reinterpret_cast<CUfunction>(d.module), 1, 1, nullptr, 1));
 }
 
 void missing_parameters() {

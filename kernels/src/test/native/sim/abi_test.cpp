@@ -1,0 +1,91 @@
+// Our declarations of the driver's types beside those of the installed toolkit: same values, sizes and offsets.
+#include "check.h"
+#include <cstddef>
+#include <cstdint>
+
+#ifdef SIM_REAL_CUDA_H
+#include <cuda.h>
+#undef SIM_REAL_CUDA_H
+#undef CU_STREAM_LEGACY
+#undef CU_STREAM_PER_THREAD
+#undef CU_LAUNCH_PARAM_END
+#undef CU_LAUNCH_PARAM_BUFFER_POINTER
+#undef CU_LAUNCH_PARAM_BUFFER_SIZE
+namespace ours {
+#include "cuda_abi.h"
+}
+
+#define VALUE(name) static_assert(int(ours::name) == int(::name))
+#define SIZE(type) static_assert(sizeof(ours::type) == sizeof(::type) && alignof(ours::type) == alignof(::type))
+#define FIELD(type, field) static_assert(offsetof(ours::type, field) == offsetof(::type, field))
+
+#define ERROR(name, value, text) static_assert(int(::name) == value);
+#include "errors.def"
+#undef ERROR
+
+SIZE(CUuuid);
+SIZE(CUmemLocation);
+SIZE(CUgraphEdgeData);
+SIZE(CUDA_MEMCPY2D);
+FIELD(CUDA_MEMCPY2D, srcArray);
+FIELD(CUDA_MEMCPY2D, dstDevice);
+FIELD(CUDA_MEMCPY2D, dstPitch);
+FIELD(CUDA_MEMCPY2D, Height);
+SIZE(CUDA_MEMCPY3D);
+FIELD(CUDA_MEMCPY3D, srcHost);
+FIELD(CUDA_MEMCPY3D, srcHeight);
+FIELD(CUDA_MEMCPY3D, dstMemoryType);
+FIELD(CUDA_MEMCPY3D, dstDevice);
+FIELD(CUDA_MEMCPY3D, dstHeight);
+FIELD(CUDA_MEMCPY3D, Depth);
+SIZE(CUlaunchAttributeValue);
+SIZE(CUlaunchAttribute);
+FIELD(CUlaunchAttribute, value);
+SIZE(CUlaunchConfig);
+FIELD(CUlaunchConfig, hStream);
+FIELD(CUlaunchConfig, numAttrs);
+SIZE(CUDA_KERNEL_NODE_PARAMS_v1);
+SIZE(CUDA_KERNEL_NODE_PARAMS);
+FIELD(CUDA_KERNEL_NODE_PARAMS, kernelParams);
+FIELD(CUDA_KERNEL_NODE_PARAMS, kern);
+SIZE(CUDA_MEMSET_NODE_PARAMS);
+FIELD(CUDA_MEMSET_NODE_PARAMS, height);
+SIZE(CUDA_HOST_NODE_PARAMS);
+SIZE(CUDA_GRAPH_INSTANTIATE_PARAMS);
+FIELD(CUDA_GRAPH_INSTANTIATE_PARAMS, result_out);
+SIZE(CUgraphExecUpdateResultInfo);
+FIELD(CUgraphExecUpdateResultInfo, errorFromNode);
+
+VALUE(CU_STREAM_NON_BLOCKING);
+VALUE(CU_EVENT_DISABLE_TIMING);
+VALUE(CU_EVENT_INTERPROCESS);
+VALUE(CU_MEMORYTYPE_UNIFIED);
+VALUE(CU_LIMIT_PERSISTING_L2_CACHE_SIZE);
+VALUE(CU_JIT_INFO_LOG_BUFFER);
+VALUE(CU_JIT_ERROR_LOG_BUFFER);
+VALUE(CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES);
+VALUE(CU_JIT_INPUT_PTX);
+VALUE(CU_JIT_INPUT_FATBINARY);
+VALUE(CU_MODULE_EAGER_LOADING);
+VALUE(CU_FUNCTION_LOADING_STATE_LOADED);
+VALUE(CU_FUNC_ATTRIBUTE_NUM_REGS);
+VALUE(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES);
+VALUE(CU_FUNC_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE);
+VALUE(CU_POINTER_ATTRIBUTE_MEMORY_TYPE);
+VALUE(CU_POINTER_ATTRIBUTE_MAPPED);
+VALUE(CU_MEMPOOL_ATTR_RELEASE_THRESHOLD);
+VALUE(CU_MEMPOOL_ATTR_USED_MEM_HIGH);
+VALUE(CU_LAUNCH_ATTRIBUTE_COOPERATIVE);
+VALUE(CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION);
+VALUE(CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE);
+VALUE(CU_GRAPH_NODE_TYPE_KERNEL);
+VALUE(CU_GRAPH_NODE_TYPE_EVENT_RECORD);
+VALUE(CU_GRAPH_EXEC_UPDATE_ERROR_NODE_TYPE_CHANGED);
+VALUE(CU_STREAM_CAPTURE_STATUS_INVALIDATED);
+VALUE(CU_STREAM_CAPTURE_MODE_RELAXED);
+VALUE(CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND);
+
+int main() { return summary("abi_test (against the toolkit's cuda.h)"); }
+#else
+int main() { return summary("abi_test (no toolkit here to compare with)"); }
+#endif
