@@ -1,0 +1,263 @@
+// attention_keys.cuh: the gradient where whole rows of S and dP are too many registers: a warp owns keys and walks the
+// queries.
+#pragma once
+#include "attention_rows.cuh"
+
+namespace attention {
+
+/** dS of 16 queries against all keys, in the order in which accumulators [keys][queries] come and A operands go. */
+template <class T, int kRows>
+struct Slab;
+
+template <int kRows>
+struct Slab<bf16, kRows> {  // [keys][16 queries]
+  static constexpr int kBytes = kRows * 32;
+  Lane<2> in;
+  Cols<bf16, 2> out;
+
+  __device__ explicit Slab(u32 slab) : in(slab, lane_id() >> 2, 0), out(slab) { in.address += (lane_id() & 3) * 4; }
+  __device__ void store(int key, const float (&c)[2][4], u32 offset) const {
+#pragma unroll
+    for (int j = 0; j < 2; j++) {
+      store_word(in.chunk(j) + key * 32 + offset, pack(c[j][0], c[j][1]));
+      store_word(in.chunk(j) + key * 32 + offset + 8 * 32, pack(c[j][2], c[j][3]));
+    }
+  }
+  __device__ void load(Fragment<bf16>& a, int step, u32 offset) const {
+    ldmatrix_transposed(a.r, out.pair.at(0) + step * 16 * 32 + offset);
+  }
+};
+
+template <int kRows>
+struct Slab<float, kRows> {  // [16 queries][keys], of each 8 keys 0, 2, 4, 6, 1, 3, 5, 7: as Cols<float> sums over them
+  static constexpr int kChunks = round_up(kRows / 4, 8), kBytes = 16 * kChunks * 16;
+  Lane<kChunks> even, odd, out;
+
+  __device__ explicit Slab(u32 slab) : even(lane(slab, 0)), odd(lane(slab, 1)), out(rows_lane<kChunks>(slab)) {}
+  __device__ static Lane<kChunks> lane(u32 slab, u32 odd) {
+    u32 g = lane_id() >> 2, t = lane_id() & 3;
+    Lane<kChunks> lane(slab, 2 * t + odd, g & 1);
+    lane.address += (g >> 1) * 4;
+    return lane;
+  }
+  __device__ void store(int key, const float (&c)[2][4], u32 offset) const {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      const u32 at = offset + i / 2 * 8 * kChunks * 16, step = key / 8 + i % 2;
+      store_word(even.at(step) + at, __float_as_uint(c[i / 2][i % 2 * 2]));
+      store_word(odd.at(step) + at, __float_as_uint(c[i / 2][i % 2 * 2 + 1]));
+    }
+  }
+  __device__ void load(Fragment<float>& a, int step, u32 offset) const {
+    u32 r[4];
+    ldmatrix(r, out.at(step) + offset);
+    set_fragment(a, r);
+  }
+};
+
+/** Shared memory of backward_keys: q, k, v, dout, two slabs of dS, {log2(e) lse, scale * rowsum(dout out)} of each
+ * query. */
+template <class T, int kN, int kD>
+struct KeysPlan : Shape<T, kN, kD> {
+  typedef Shape<T, kN, kD> S;
+  static constexpr int kSlab = Slab<T, S::kRows>::kBytes;
+  static constexpr int kStatistics = 4 * S::kTile + 2 * kSlab, kBytes = kStatistics + S::kRows * 8;
+};
+
+__device__ inline float dot_words(bf16, u32 a, u32 b) {
+  return __uint_as_float(a << 16) * __uint_as_float(b << 16) +
+         __uint_as_float(a & 0xffff0000) * __uint_as_float(b & 0xffff0000);
+}
+__device__ inline float dot_words(float, u32 a, u32 b) { return __uint_as_float(a) * __uint_as_float(b); }
+
+template <class T>
+__device__ inline float dot_chunks(const uint4& a, const uint4& b) {
+  return (dot_words(T(), a.x, b.x) + dot_words(T(), a.y, b.y)) + (dot_words(T(), a.z, b.z) + dot_words(T(), a.w, b.w));
+}
+
+/**
+ * rowsum(dout out): a quad has a row, out comes from global memory while the tiles are under way, dout from its tile.
+ * Odd rows begin kTurn chunks later: with even ones they then meet in no bank.
+ */
+template <class T, int kChunks, int kRows, int kThreads>
+struct RowDots {
+  static constexpr int kValues = 16 / sizeof(T), kPasses = round_up(kRows, kThreads / 4) / (kThreads / 4);
+  static constexpr int kEach = round_up(kChunks, 4) / 4, kTurn = kChunks % 8 == 0 ? 4 : kChunks % 4 == 0 ? 0 : 2;
+  uint4 out[kPasses][kEach];
+
+  __device__ static int row(int pass) { return pass * (kThreads / 4) + threadIdx.x / 4; }
+  __device__ static int chunk(int pass, int i) {
+    int c = 4 * i + (threadIdx.x & 3);
+    if (c >= kChunks) return kChunks;
+    c += (row(pass) & 1) * kTurn;
+    return c < kChunks ? c : c - kChunks;
+  }
+  __device__ void load(const T* x, const Head<T>& h) {
+#pragma unroll
+    for (int pass = 0; pass < kPasses; pass++)
+#pragma unroll
+      for (int i = 0; i < kEach; i++) {
+        int r = row(pass), c = chunk(pass, i);
+        out[pass][i] = make_uint4(0, 0, 0, 0);
+        if (r < h.tokens && c * kValues < h.size)
+          out[pass][i] = *reinterpret_cast<const uint4*>(x + r * h.out_stride + c * kValues);
+      }
+  }
+  __device__ float sum(int pass, u32 tile) const {
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < kEach; i++) {
+      int c = chunk(pass, i);
+      if (row(pass) < kRows && c < kChunks)
+        sum += dot_chunks<T>(out[pass][i], load_chunk(Lane<kChunks>(tile, row(pass), 0).chunk(c)));
+    }
+    return quad_sum(sum);
+  }
+};
+
+/** The same where rows are not whole chunks. */
+template <class T>
+__device__ inline float row_dot(const T* out, const T* dout, const Head<T>& h, int row) {
+  float sum = 0;
+  for (int d = threadIdx.x & 3; d < h.size && row < h.tokens; d += 4)
+    sum += to_float(out[row * h.out_stride + d]) * to_float(dout[row * h.out_stride + d]);
+  return quad_sum(sum);
+}
+
+/** What a warp of backward_keys works with: its keys [key, key + 16 kMany), q, k, v and dout seen its way. */
+template <class T, int kN, int kD, int kMany>
+struct KeyTiles {
+  typedef KeysPlan<T, kN, kD> S;
+  static constexpr int kC = S::kChunks;
+  u32 tiles;  // q, k, v, dout
+  int key;
+  Lane<kC> rows, pairs;  // of k from `key` on; of q
+  Cols<T, kC> cols;      // of q
+  Slab<T, S::kRows> slab;
+  float dk[kMany][kD / 8][4], dv[kMany][kD / 8][4];
+
+  __device__ KeyTiles(u32 tiles, int key)
+      : tiles(tiles),
+        key(key),
+        rows(rows_lane<kC>(tiles + S::kTile).down(key)),
+        pairs(pair_lane<kC>(tiles)),
+        cols(tiles),
+        slab(tiles + 4 * S::kTile) {
+    clear(dk);
+    clear(dv);
+  }
+
+  /** P^T and dS^T of kActive key tiles and the 16 queries from `query` on; dv += P^T dout, dk += dS^T q. */
+  template <int kActive>
+  __device__ void add_queries(const Head<T>& h, int query, u32 offset) {
+    float p[kActive][2][4], ds[kActive][2][4];
+    const Lane<kC> queries = pairs.down(query);
+    clear(p);
+    multiply_rows<T>(p, rows, queries, 0, 0);
+    clear(ds);
+    multiply_rows<T>(ds, rows, queries, S::kTile, 3 * S::kTile);
+#pragma unroll
+    for (int j = 0; j < 2; j++) {
+      const uint4 pair = load_chunk(tiles + S::kStatistics + (query + 8 * j + 2 * (lane_id() & 3)) * 8);
+      const float lse[2] = {__uint_as_float(pair.x), __uint_as_float(pair.z)};
+      const float dot[2] = {__uint_as_float(pair.y), __uint_as_float(pair.w)};
+#pragma unroll
+      for (int i = 0; i < kActive * 4; i++)
+        p[i / 4][j][i % 4] = exp2_of(fmaf(p[i / 4][j][i % 4], h.scale2, -lse[i % 2]));
+      if (key + 16 * kActive > h.tokens) {  // rows of zeros in k, whose P is not 0
+        const int left = h.tokens - key - static_cast<int>(lane_id() >> 2);
+#pragma unroll
+        for (int i = 0; i < kActive * 4; i++)
+          if (16 * (i / 4) + 8 * (i / 2 % 2) >= left) p[i / 4][j][i % 4] = 0;
+      }
+#pragma unroll
+      for (int i = 0; i < kActive * 4; i++)
+        ds[i / 4][j][i % 4] = p[i / 4][j][i % 4] * fmaf(ds[i / 4][j][i % 4], h.scale, -dot[i % 2]);
+    }
+#pragma unroll
+    for (int step = 0; step < 16 / Cols<T, kC>::kStep; step++) {
+      Fragment<T> a[kActive];
+#pragma unroll
+      for (int m = 0; m < kActive; m++) set_fragment(a[m], p[m], step);
+      multiply_cols(dv, a, cols, query / Cols<T, kC>::kStep + step, 3 * S::kTile);
+#pragma unroll
+      for (int m = 0; m < kActive; m++) set_fragment(a[m], ds[m], step);
+      multiply_cols(dk, a, cols, query / Cols<T, kC>::kStep + step, 0);
+    }
+#pragma unroll
+    for (int m = 0; m < kActive; m++) slab.store(key + 16 * m, ds[m], offset);
+  }
+
+  /** dq = dS k for the 16 queries from `query` on, columns [16 pair, 16 pair + 16). */
+  __device__ void store_dq(T* dq, const Head<T>& h, int query, int pair, u32 offset) const {
+    float c[2][4] = {};
+#pragma unroll 2
+    for (int step = 0; step * Cols<T, kC>::kStep < h.tokens; step++) {
+      Fragment<T> a;
+      u32 b[4];
+      slab.load(a, step, offset);
+      cols.load(b, step, pair, S::kTile);
+      multiply(c[0], a, b[0], b[1]);
+      multiply(c[1], a, b[2], b[3]);
+    }
+    store_rows(dq + query * h.stride + 16 * pair, h.stride, h.tokens - query, h.size - 16 * pair, h.whole, c, 1, 1);
+  }
+};
+
+/**
+ * dS of 16 queries goes through one of two slabs; after the barrier kD/16 warps, others each time, make dq of it while
+ * the next 16 queries begin.
+ */
+template <class T, int kN, int kD, int kWarps, int kMany>
+__device__ inline void backward_keys(T* dqkv, const T* dout, const T* qkv, const T* out, const float* lse, int tokens,
+                                     int heads, int size) {
+  typedef KeysPlan<T, kN, kD> S;
+  constexpr int kThreads = kWarps * 32, kC = S::kChunks, kJobs = kD / 16;
+  static_assert(kWarps * kMany * 16 >= S::kRows && kJobs <= kWarps && kMany <= 2, "");
+  const Head<T> h(tokens, heads, size, bits(qkv) | bits(dout) | bits(dqkv) | bits(out));
+  const u32 q = shared_memory(), dy = q + 3 * S::kTile;
+#pragma unroll
+  for (int part = 0; part < 3; part++)
+    load_tile<T, kC, S::kRows, kThreads>(q + part * S::kTile, qkv + h.at + part * h.part, h.stride, tokens, size,
+                                         h.whole);
+  load_tile<T, kC, S::kRows, kThreads>(dy, dout + h.out_at, h.out_stride, tokens, size, h.whole);
+  commit_copies();
+  RowDots<T, kC, S::kRows, kThreads> dots;
+  if (h.whole) dots.load(out + h.out_at, h);
+  wait_copies<0>();
+  __syncthreads();
+#pragma unroll
+  for (int pass = 0; pass < dots.kPasses; pass++) {
+    const int row = dots.row(pass);
+    const float dot = h.whole ? dots.sum(pass, dy) : row_dot(out + h.out_at, dout + h.out_at, h, row);
+    if (row < S::kRows && (threadIdx.x & 3) == 0)
+      store_float2(q + S::kStatistics + row * 8, row < tokens ? lse[h.statistic + row] * kLog2e : infinity(),
+                   dot * h.scale);
+  }
+  __syncthreads();
+
+  const int warp = threadIdx.x / 32, key = warp * kMany * 16;
+  KeyTiles<T, kN, kD, kMany> keys(q, key);
+  int job = warp;
+#pragma unroll 1
+  for (int query = 0; query < tokens; query += 16) {
+    const u32 offset = query & 16 ? S::kSlab : 0;
+    if (key + 16 * (kMany - 1) < tokens)
+      keys.template add_queries<kMany>(h, query, offset);
+    else if (kMany == 2 && key < tokens)
+      keys.template add_queries<1>(h, query, offset);
+    __syncthreads();
+    if (job < kJobs) keys.store_dq(dqkv + h.at, h, query, job, offset);
+    job -= kJobs;
+    if (job < 0) job += kWarps;
+  }
+#pragma unroll
+  for (int m = 0; m < kMany; m++) {
+    const int first = key + 16 * m;
+    T* to = dqkv + h.at + first * h.stride;
+    store_rows(to + h.part, h.stride, tokens - first, size, h.whole, keys.dk[m], 1, 1);
+    store_rows(to + 2 * h.part, h.stride, tokens - first, size, h.whole, keys.dv[m], 1, 1);
+  }
+}
+
+}  // namespace attention
