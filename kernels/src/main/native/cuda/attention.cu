@@ -32,6 +32,7 @@ template <class T, int kN, int kD, int kWarps>
 __device__ inline void forward(T* out, float* lse, const T* qkv, int tokens, int heads, int size) {
   typedef Shape<T, kN, kD> S;
   constexpr int kThreads = kWarps * 32, kC = S::kChunks;
+  constexpr bool kOnce = kWarps * 16 >= S::kRows;  // a warp has one tile of queries
   const Head<T> h(tokens, heads, size, bits(qkv) | bits(out));
   const u32 q = shared_memory();
 #pragma unroll
@@ -51,21 +52,13 @@ __device__ inline void forward(T* out, float* lse, const T* qkv, int tokens, int
     multiply_rows<T>(s, rows.down(first), pairs, 0, S::kTile);
     mask_columns(s[0], tokens);
     exponentials(s[0], peak, sum, h.scale2);
+    if (lse != nullptr) store_lse(lse, h.from(first), peak, sum);
     float y[1][kD / 8][4];
     clear(y);
-#pragma unroll
-    for (int step = 0; step < S::kSteps; step++) {
-      Fragment<T> p[1];
-      set_fragment(p[0], s[0], step);
-      multiply_cols(y, p, cols, step, 2 * S::kTile);
-    }
-    store_rows(out + h.out_at + first * h.out_stride, h.out_stride, tokens - first, size, h.whole, y[0], 1 / sum[0],
-               1 / sum[1]);
-    if (lse != nullptr && (lane_id() & 3) < 2) {
-      int half = lane_id() & 1, row = first + static_cast<int>(lane_id() >> 2) + 8 * half;
-      if (row < tokens) lse[h.statistic + row] = (half ? peak[1] + log2_of(sum[1]) : peak[0] + log2_of(sum[0])) * kLn2;
-    }
-    if (kWarps * 16 >= S::kRows) break;
+    multiply_scores<S::kSteps>(y, s[0], cols, 2 * S::kTile);
+    const Head<T> own = (kOnce ? Head<T>(tokens, heads, size, bits(qkv) | bits(out)) : h).from(first);
+    store_rows(out + own.out_at, own.out_stride, own.tokens, size, own.whole, y[0], 1 / sum[0], 1 / sum[1]);
+    if (kOnce) break;
   }
 }
 
@@ -99,7 +92,7 @@ SK_ATTENTION_FORWARD(bf16, 56, 32, 4, 8)
 SK_ATTENTION_FORWARD(bf16, 56, 64, 4, 6)
 SK_ATTENTION_FORWARD(bf16, 56, 80, 4, 5)
 SK_ATTENTION_FORWARD(bf16, 56, 128, 4, 3)
-SK_ATTENTION_FORWARD(bf16, 128, 32, 4, 4)
+SK_ATTENTION_FORWARD(bf16, 128, 32, 4, 3)
 SK_ATTENTION_FORWARD(bf16, 128, 64, 4, 3)
 SK_ATTENTION_FORWARD(bf16, 128, 80, 4, 2)
 SK_ATTENTION_FORWARD(bf16, 128, 128, 8, 1)
@@ -114,7 +107,6 @@ SK_ATTENTION_FORWARD(f32, 56, 32, 4, 4)
 SK_ATTENTION_FORWARD(f32, 56, 64, 4, 3)
 SK_ATTENTION_FORWARD(f32, 200, 32, 4, 2)
 SK_ATTENTION_FORWARD(f32, 200, 64, 8, 1)
-SK_ATTENTION_FORWARD(f32, 256, 32, 8, 1)
 
 SK_ATTENTION_BACKWARD(bf16, 56, 32, 4, 5)
 SK_ATTENTION_BACKWARD(bf16, 56, 64, 4, 5)

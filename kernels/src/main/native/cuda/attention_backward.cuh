@@ -111,12 +111,7 @@ __device__ inline void backward_rows(T* dqkv, const T* dout, const T* qkv, int t
     const Cols<T, kC> cols(q);
     float dq[1][kD / 8][4];
     clear(dq);
-#pragma unroll
-    for (int step = 0; step < S::kSteps; step++) {
-      Fragment<T> a[1];
-      set_fragment(a[0], ds[0], step);
-      multiply_cols(dq, a, cols, step, S::kTile);
-    }
+    multiply_scores<S::kSteps>(dq, ds[0], cols, S::kTile);
     store_rows(dqkv + h.at + first * h.stride, h.stride, tokens - first, size, h.whole, dq[0], 1, 1);
   }
   __syncthreads();

@@ -1,7 +1,7 @@
 // attention_keys.cuh: the gradient where whole rows of S and dP are too many registers: a warp owns keys and walks the
 // queries.
 #pragma once
-#include "attention_rows.cuh"
+#include "attention_statistics.cuh"
 
 namespace attention {
 
@@ -61,68 +61,8 @@ template <class T, int kN, int kD>
 struct KeysPlan : Shape<T, kN, kD> {
   typedef Shape<T, kN, kD> S;
   static constexpr int kSlab = Slab<T, S::kRows>::kBytes;
-  static constexpr int kStatistics = 4 * S::kTile + 2 * kSlab, kBytes = kStatistics + S::kRows * 8;
+  static constexpr int kStatistics = 4 * S::kTile, kSlabs = kStatistics + S::kRows * 8, kBytes = kSlabs + 2 * kSlab;
 };
-
-__device__ inline float dot_words(bf16, u32 a, u32 b) {
-  return __uint_as_float(a << 16) * __uint_as_float(b << 16) +
-         __uint_as_float(a & 0xffff0000) * __uint_as_float(b & 0xffff0000);
-}
-__device__ inline float dot_words(float, u32 a, u32 b) { return __uint_as_float(a) * __uint_as_float(b); }
-
-template <class T>
-__device__ inline float dot_chunks(const uint4& a, const uint4& b) {
-  return (dot_words(T(), a.x, b.x) + dot_words(T(), a.y, b.y)) + (dot_words(T(), a.z, b.z) + dot_words(T(), a.w, b.w));
-}
-
-/**
- * rowsum(dout out): a quad has a row, out comes from global memory while the tiles are under way, dout from its tile.
- * Odd rows begin kTurn chunks later: with even ones they then meet in no bank.
- */
-template <class T, int kChunks, int kRows, int kThreads>
-struct RowDots {
-  static constexpr int kValues = 16 / sizeof(T), kPasses = round_up(kRows, kThreads / 4) / (kThreads / 4);
-  static constexpr int kEach = round_up(kChunks, 4) / 4, kTurn = kChunks % 8 == 0 ? 4 : kChunks % 4 == 0 ? 0 : 2;
-  uint4 out[kPasses][kEach];
-
-  __device__ static int row(int pass) { return pass * (kThreads / 4) + threadIdx.x / 4; }
-  __device__ static int chunk(int pass, int i) {
-    int c = 4 * i + (threadIdx.x & 3);
-    if (c >= kChunks) return kChunks;
-    c += (row(pass) & 1) * kTurn;
-    return c < kChunks ? c : c - kChunks;
-  }
-  __device__ void load(const T* x, const Head<T>& h) {
-#pragma unroll
-    for (int pass = 0; pass < kPasses; pass++)
-#pragma unroll
-      for (int i = 0; i < kEach; i++) {
-        int r = row(pass), c = chunk(pass, i);
-        out[pass][i] = make_uint4(0, 0, 0, 0);
-        if (r < h.tokens && c * kValues < h.size)
-          out[pass][i] = *reinterpret_cast<const uint4*>(x + r * h.out_stride + c * kValues);
-      }
-  }
-  __device__ float sum(int pass, u32 tile) const {
-    float sum = 0;
-#pragma unroll
-    for (int i = 0; i < kEach; i++) {
-      int c = chunk(pass, i);
-      if (row(pass) < kRows && c < kChunks)
-        sum += dot_chunks<T>(out[pass][i], load_chunk(Lane<kChunks>(tile, row(pass), 0).chunk(c)));
-    }
-    return quad_sum(sum);
-  }
-};
-
-/** The same where rows are not whole chunks. */
-template <class T>
-__device__ inline float row_dot(const T* out, const T* dout, const Head<T>& h, int row) {
-  float sum = 0;
-  for (int d = threadIdx.x & 3; d < h.size && row < h.tokens; d += 4)
-    sum += to_float(out[row * h.out_stride + d]) * to_float(dout[row * h.out_stride + d]);
-  return quad_sum(sum);
-}
 
 /** What a warp of backward_keys works with: its keys [key, key + 16 kMany), q, k, v and dout seen its way. */
 template <class T, int kN, int kD, int kMany>
@@ -142,15 +82,23 @@ struct KeyTiles {
         rows(rows_lane<kC>(tiles + S::kTile).down(key)),
         pairs(pair_lane<kC>(tiles)),
         cols(tiles),
-        slab(tiles + 4 * S::kTile) {
+        slab(tiles + S::kSlabs) {
     clear(dk);
     clear(dv);
   }
 
-  /** P^T and dS^T of kActive key tiles and the 16 queries from `query` on; dv += P^T dout, dk += dS^T q. */
+  /** P^T and dS^T of kActive key tiles and the 16 queries from `query` on; dv += P^T dout, dk += dS^T q; keeps dS. */
   template <int kActive>
-  __device__ void add_queries(const Head<T>& h, int query, u32 offset) {
-    float p[kActive][2][4], ds[kActive][2][4];
+  __device__ void add_queries(const Head<T>& h, int query, u32 slab_offset) {
+    float ds[kActive][2][4];
+    add_products(ds, h, query);
+#pragma unroll
+    for (int m = 0; m < kActive; m++) slab.store(key + 16 * m, ds[m], slab_offset);
+  }
+
+  template <int kActive>
+  __device__ void add_products(float (&ds)[kActive][2][4], const Head<T>& h, int query) {
+    float p[kActive][2][4];
     const Lane<kC> queries = pairs.down(query);
     clear(p);
     multiply_rows<T>(p, rows, queries, 0, 0);
@@ -184,8 +132,15 @@ struct KeyTiles {
       for (int m = 0; m < kActive; m++) set_fragment(a[m], ds[m], step);
       multiply_cols(dk, a, cols, query / Cols<T, kC>::kStep + step, 0);
     }
+  }
+
+  __device__ void store(T* dqkv, const Head<T>& h) const {
 #pragma unroll
-    for (int m = 0; m < kActive; m++) slab.store(key + 16 * m, ds[m], offset);
+    for (int m = 0; m < kMany; m++) {
+      const Head<T> head = h.from(key + 16 * m);
+      store_rows(dqkv + head.at + h.part, h.stride, head.tokens, h.size, h.whole, dk[m], 1, 1);
+      store_rows(dqkv + head.at + 2 * h.part, h.stride, head.tokens, h.size, h.whole, dv[m], 1, 1);
+    }
   }
 
   /** dq = dS k for the 16 queries from `query` on, columns [16 pair, 16 pair + 16). */
@@ -215,25 +170,22 @@ __device__ inline void backward_keys(T* dqkv, const T* dout, const T* qkv, const
   constexpr int kThreads = kWarps * 32, kC = S::kChunks, kJobs = kD / 16;
   static_assert(kWarps * kMany * 16 >= S::kRows && kJobs <= kWarps && kMany <= 2, "");
   const Head<T> h(tokens, heads, size, bits(qkv) | bits(dout) | bits(dqkv) | bits(out));
-  const u32 q = shared_memory(), dy = q + 3 * S::kTile;
+  const u32 q = shared_memory();
 #pragma unroll
   for (int part = 0; part < 3; part++)
     load_tile<T, kC, S::kRows, kThreads>(q + part * S::kTile, qkv + h.at + part * h.part, h.stride, tokens, size,
                                          h.whole);
-  load_tile<T, kC, S::kRows, kThreads>(dy, dout + h.out_at, h.out_stride, tokens, size, h.whole);
+  load_tile<T, kC, S::kRows, kThreads>(q + 3 * S::kTile, dout + h.out_at, h.out_stride, tokens, size, h.whole);
   commit_copies();
-  RowDots<T, kC, S::kRows, kThreads> dots;
-  if (h.whole) dots.load(out + h.out_at, h);
+  typedef RowDot<T, kC, S::kRows, kThreads> Dot;
+  Dot dots[Dot::kPasses];
+#pragma unroll
+  for (int pass = 0; pass < Dot::kPasses; pass++) dots[pass].load(pass, out, h);
   wait_copies<0>();
   __syncthreads();
 #pragma unroll
-  for (int pass = 0; pass < dots.kPasses; pass++) {
-    const int row = dots.row(pass);
-    const float dot = h.whole ? dots.sum(pass, dy) : row_dot(out + h.out_at, dout + h.out_at, h, row);
-    if (row < S::kRows && (threadIdx.x & 3) == 0)
-      store_float2(q + S::kStatistics + row * 8, row < tokens ? lse[h.statistic + row] * kLog2e : infinity(),
-                   dot * h.scale);
-  }
+  for (int pass = 0; pass < Dot::kPasses; pass++)
+    dots[pass].store(pass, q + S::kStatistics, q + 3 * S::kTile, out, dout, lse, h);
   __syncthreads();
 
   const int warp = threadIdx.x / 32, key = warp * kMany * 16;
@@ -251,13 +203,7 @@ __device__ inline void backward_keys(T* dqkv, const T* dout, const T* qkv, const
     job -= kJobs;
     if (job < 0) job += kWarps;
   }
-#pragma unroll
-  for (int m = 0; m < kMany; m++) {
-    const int first = key + 16 * m;
-    T* to = dqkv + h.at + first * h.stride;
-    store_rows(to + h.part, h.stride, tokens - first, size, h.whole, keys.dk[m], 1, 1);
-    store_rows(to + 2 * h.part, h.stride, tokens - first, size, h.whole, keys.dv[m], 1, 1);
-  }
+  keys.store(dqkv, h);
 }
 
 }  // namespace attention

@@ -14,6 +14,19 @@ struct Shape {
   static constexpr int kSteps = round_up(kN, 32 / sizeof(T)) * sizeof(T) / 32;  // of a sum over keys
 };
 
+/** %ctaid.y and .z; volatile, so that a Head made anew where it is needed holds no registers in between. */
+__device__ inline u32 block_head() {
+  u32 v;
+  asm volatile("mov.u32 %0, %%ctaid.y;" : "=r"(v));
+  return v;
+}
+
+__device__ inline u32 block_image() {
+  u32 v;
+  asm volatile("mov.u32 %0, %%ctaid.z;" : "=r"(v));
+  return v;
+}
+
 /** The head that a block works on: rows `stride` (packed qkv) or `out_stride` values apart. */
 template <class T>
 struct Head {
@@ -26,14 +39,24 @@ struct Head {
     part = heads * size;
     stride = 3 * part;
     out_stride = part;
-    i64 image = blockIdx.z;
-    int head = blockIdx.y;
+    i64 image = block_image();
+    int head = block_head();
     at = image * tokens * stride + head * size;
     out_at = image * tokens * out_stride + head * size;
     statistic = (image * heads + head) * tokens;
     scale = rsqrtf(static_cast<float>(size));
     scale2 = scale * kLog2e;
     whole = ((pointers | size * sizeof(T)) & 15) == 0;
+  }
+
+  /** The head as seen from row `row` on. */
+  __device__ Head from(int row) const {
+    Head head = *this;
+    head.tokens -= row;
+    head.at += row * stride;
+    head.out_at += row * out_stride;
+    head.statistic += row;
+    return head;
   }
 };
 
@@ -191,6 +214,14 @@ __device__ inline void exponentials(float (&s)[kTiles][4], float (&peak)[2], flo
     }
   sum[0] = quad_sum(sum[0]);
   sum[1] = quad_sum(sum[1]);
+}
+
+/** lse of rows g, g+8 of 16. */
+template <class T>
+__device__ inline void store_lse(float* lse, const Head<T>& h, const float (&peak)[2], const float (&sum)[2]) {
+  const int half = lane_id() & 1, row = static_cast<int>(lane_id() >> 2) + 8 * half;
+  if ((lane_id() & 3) < 2 && row < h.tokens)
+    lse[h.statistic + row] = (half ? peak[1] + log2_of(sum[1]) : peak[0] + log2_of(sum[0])) * kLn2;
 }
 
 }  // namespace attention

@@ -335,4 +335,26 @@ __device__ inline void multiply_cols(float (&c)[kAll][kTiles][4], const Fragment
   }
 }
 
+/** c += p b, p accumulators [rows][rows of b]. bf16 is packed at once: that halves the registers it takes. */
+template <int kSteps, int kTiles, int kCols, int kChunks>
+__device__ inline void multiply_scores(float (&c)[1][kCols][4], const float (&p)[kTiles][4],
+                                       const Cols<bf16, kChunks>& b, u32 offset) {
+  Fragment<bf16> a[kSteps][1];
+#pragma unroll
+  for (int k = 0; k < kSteps; k++) set_fragment(a[k][0], p, k);
+#pragma unroll
+  for (int k = 0; k < kSteps; k++) multiply_cols(c, a[k], b, k, offset);
+}
+
+template <int kSteps, int kTiles, int kCols, int kChunks>
+__device__ inline void multiply_scores(float (&c)[1][kCols][4], const float (&p)[kTiles][4],
+                                       const Cols<float, kChunks>& b, u32 offset) {
+#pragma unroll
+  for (int k = 0; k < kSteps; k++) {
+    Fragment<float> a[1];
+    set_fragment(a[0], p, k);
+    multiply_cols(c, a, b, k, offset);
+  }
+}
+
 }  // namespace attention
