@@ -88,7 +88,7 @@ __device__ inline void forward(T* out, float* lse, const T* qkv, int tokens, int
   SK_LAUNCH(sk_attention_backward_##T##_n##N##_d##D, WARPS * 32, N, 1, (attention::KeysPlan<T, N, D>::kBytes))
 
 typedef float f32;
-SK_ATTENTION_FORWARD(bf16, 56, 32, 4, 8)
+SK_ATTENTION_FORWARD(bf16, 56, 32, 4, 6)
 SK_ATTENTION_FORWARD(bf16, 56, 64, 4, 6)
 SK_ATTENTION_FORWARD(bf16, 56, 80, 4, 5)
 SK_ATTENTION_FORWARD(bf16, 56, 128, 4, 3)
