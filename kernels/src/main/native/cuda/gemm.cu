@@ -74,6 +74,7 @@ constexpr int kParts = 192;     // blocks that a weight gradient is split for
 constexpr int kPartRows = 512;  // rows of a part, at least
 
 extern __shared__ __align__(128) unsigned char shared[];
+__device__ inline unsigned shared_address() { return static_cast<unsigned>(__cvta_generic_to_shared(shared)); }
 
 /** What happens to the sums on their way to C [m, n]. `before`, if any, is what C's new value builds on. */
 enum Kind { kWrite, kGelu, kResidual, kAdd };
@@ -147,8 +148,8 @@ __device__ inline void write_out(const Output<O>& out, const float* staged, int 
 
 template <class Tile, Kind kKind, class O>
 __device__ inline void finish(const Tile& tile, const Output<O>& out, int row0, int col0) {
-  float* staged = reinterpret_cast<float*>(shared);
-  tile.stage(staged);
+  const float* staged = reinterpret_cast<const float*>(shared);
+  tile.stage(shared_address());
   if (out.n % kWide<O> == 0 && aligned(out.c, 16) && aligned(out.pre, 16) && aligned(out.before, 16))
     write_out<Tile, kKind, kWide<O>>(out, staged, row0, col0);
   else
@@ -160,8 +161,7 @@ template <int kTileM, int kTileN, Kind kKind, bool kInnerB, class T>
 __device__ inline void product(const Output<T>& out, const T* a, const T* b, const float* bias, int k) {
   int row0 = blockIdx.y * kTileM, col0 = blockIdx.x * kTileN;
   gemm::Tile<T, kTileM, kTileN, true, kInnerB> tile(out.m - row0, out.n - col0, bias ? bias + col0 : nullptr);
-  tile.multiply({a, k, row0, 0, out.m}, {b, kInnerB ? k : out.n, col0, 0, out.n}, k, false,
-                static_cast<unsigned>(__cvta_generic_to_shared(shared)));
+  tile.multiply({a, k, row0, 0, out.m}, {b, kInnerB ? k : out.n, col0, 0, out.n}, k, false, shared_address());
   finish<decltype(tile), kKind>(tile, out, row0, col0);
 }
 
@@ -181,8 +181,7 @@ __device__ inline void weight_gradient(float* dweight, float* dbias, const T* dy
   bool split = parts > 1;
   Tile tile(out - row0, in - col0, nullptr);
   bool sums = dbias && blockIdx.x == 0 && tile.col == 0;
-  tile.multiply({dy, out, row0, k, out}, {x, in, col0, k, in}, min(each, rows - k), sums,
-                static_cast<unsigned>(__cvta_generic_to_shared(shared)));
+  tile.multiply({dy, out, row0, k, out}, {x, in, col0, k, in}, min(each, rows - k), sums, shared_address());
   if (sums) {
     float* to = split ? workspace + (static_cast<i64>(parts) * in + part) * out : dbias;
 #pragma unroll

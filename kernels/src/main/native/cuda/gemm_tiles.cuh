@@ -324,16 +324,19 @@ struct Tile {
   }
 
   /** Puts the tile into shared memory, for all to read. */
-  __device__ void stage(float* shared) const {
+  __device__ void stage(unsigned shared) const {
     int lane = threadIdx.x % 32;
 #pragma unroll
     for (int i = 0; i < kM; i++)
 #pragma unroll
       for (int j = 0; j < kN; j++)
 #pragma unroll
-        for (int half = 0; half < 2; half++)
-          *reinterpret_cast<float2*>(shared + place(row + i * 16 + half * 8 + lane / 4, col + j * 8 + lane % 4 * 2)) =
-              make_float2(c[i][j][half * 2], c[i][j][half * 2 + 1]);
+        for (int half = 0; half < 2; half++) {
+          int at = place(row + i * 16 + half * 8 + lane / 4, col + j * 8 + lane % 4 * 2);
+          asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(shared + at * 4), "f"(c[i][j][half * 2]),
+                       "f"(c[i][j][half * 2 + 1])
+                       : "memory");
+        }
     __syncthreads();
   }
 };
