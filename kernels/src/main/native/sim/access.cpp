@@ -1,6 +1,7 @@
 // access.cpp: the checks of every access to memory.
 #include "access.h"
 #include "counters.h"
+#include "touched.h"
 #include <algorithm>
 
 namespace sim {
@@ -106,7 +107,9 @@ struct Check {
       out.known[l] = last->known ? last->known + (a - last->begin) : nullptr;
     });
     known(lanes, address, where);
-    if (constant || !out.counted) return;
+    if (constant) return;
+    if (b.touched) b.touched->add(lanes, address, bytes, use != Use::write, use != Use::read);
+    if (!out.counted) return;
     count_global(b.lines[i.index], address, lanes, bytes);
     uint64_t total = static_cast<uint64_t>(bytes) * static_cast<uint64_t>(__builtin_popcount(lanes));
     if (use != Use::write) b.load_bytes += total;

@@ -21,6 +21,8 @@ struct Run {
   uint64_t grid_id = 0;
 };
 
+class Touched;
+
 struct Block {
   Block(const Run& run);
 
@@ -45,6 +47,7 @@ struct Block {
   std::vector<int64_t> guarded_off;    // lanes that a guard kept out
   std::vector<LineCount> lines;
   std::vector<const Allocation*> last_allocation;
+  Touched* touched = nullptr;  // bytes of global memory, if anybody asks
   uint64_t barrier_count = 0, mma_count = 0, atomic_count = 0, load_bytes = 0, store_bytes = 0;
 
   /** Throws Fault with everything known about where. */

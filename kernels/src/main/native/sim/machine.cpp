@@ -1,6 +1,7 @@
 // machine.cpp: a program and its launches: blocks go to OS threads, counts and faults come back.
 #include "block.h"
 #include "decode.h"
+#include "touched.h"
 #include <algorithm>
 #include <thread>
 
@@ -109,8 +110,12 @@ void run(const Program& program, const Kernel& kernel, const Launch& launch, Mem
   std::mutex mutex;
   std::exception_ptr failure;
   uint64_t failed_block = ~0ull;
+  Touched touched;
+  const bool touches = options.touched || options.unique_bytes;
   auto work = [&] {
     Block block(shared);
+    Touched own;
+    if (touches) block.touched = &own;
     uint64_t n = 0;
     try {
       while ((n = next_block++) < blocks) block.execute(n);
@@ -121,6 +126,7 @@ void run(const Program& program, const Kernel& kernel, const Launch& launch, Mem
     }
     std::lock_guard lock(mutex);
     add_counts(count, block);
+    touched.add(own);
   };
   int workers = static_cast<int>(std::min<uint64_t>(static_cast<uint64_t>(std::max(options.threads, 1)), blocks));
   std::vector<std::thread> threads;
@@ -130,7 +136,12 @@ void run(const Program& program, const Kernel& kernel, const Launch& launch, Mem
   count.launches++;
   count.blocks += blocks;
   count.threads += blocks * launch.block.x * launch.block.y * launch.block.z;
+  if (options.unique_bytes) {
+    count.unique_load_bytes += touched.bytes_read();
+    count.unique_store_bytes += touched.bytes_written();
+  }
   if (failure) std::rethrow_exception(failure);
+  if (options.touched) touched.ranges(options.touched);
 }
 
 }  // namespace sim
