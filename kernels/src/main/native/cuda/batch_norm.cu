@@ -1,12 +1,12 @@
 // batch_norm.cu: y = (x - mean) * rstd over the rows of each column, without affine terms, and its gradient.
 //
-//   rstd = 1 / sqrt(var + eps), var biased; dx = rstd * (dy - mean(dy) - xhat * mean(dy * xhat)), xhat = (x - mean) *
-//   rstd running = (1 - momentum) running + momentum * batch, with the unbiased variance (R - 1; 1 if R is 1)
+//   rstd = 1 / sqrt(var + eps), var biased;  xhat = (x - mean) * rstd
+//   dx = rstd * (dy - mean(dy) - xhat * mean(dy * xhat))
+//   running = (1 - momentum) running + momentum * batch, with the unbiased variance (R - 1; 1 if R is 1)
 //
 //   Shapes   x, y, dx, dy [R, D] (f32 | bf16, s = 4 | 2 bytes); mean, rstd, running_mean, running_var [D] f32
 //   Tiles    32 columns and 256 rows a block of 1024 threads, eight rows a thread, in registers: item of x = a column,
-//            of y = a row. The first launch leaves each block's column sums, the second adds them up where it needs
-//            them
+//            of y = a row. The first launch leaves each block's column sums, the second adds them up as needed
 //   Variance in two passes inside a block (mean first), blocks joined by var += (M2 + n (block mean - mean)^2) / R
 //   Traffic  forward reads 2sRD bytes, writes sRD; backward reads 4sRD, writes sRD; partials [ceil(R/256), 2, D] f32
 //   FLOPs    about 6RD forward, 9RD backward: memory-bound

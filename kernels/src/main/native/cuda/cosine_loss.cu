@@ -14,8 +14,7 @@
 //            item of x = a token, 8 a block. axis 0: item of x = a fold, one a block: its warps take the moments of its
 //            tokens, then a thread takes four columns over the fold's tokens. The cosines of a block are added up in
 //            f64, then ..._sum adds up the blocks
-//   Traffic  axis 1 reads 2b F n D bytes; axis 0 reads 3b F n D (5b if centred), z of a fold the second time from
-//   cache;
+//   Traffic  axis 1 reads 2b F n D bytes; axis 0 reads 3b F n D (5b if centred), all but the first 2b from cache;
 //            backward reads 2b F n D, writes b F n D; axis 0 writes or reads 20 F D bytes of stats
 //   FLOPs    about 13 F n D forward, 8 F n D backward: memory-bound
 //   Source   SdAE engine_pretrain.py, train_one_epoch (cosine_similarity with its default dim=1: axis 0)

@@ -58,7 +58,7 @@ __device__ inline void add_groups(float* sums, const RowValues& v, float* shared
   if constexpr (G::kGroups == 1) {
     group.units([&](int k, int c, auto unit) { unit.put(sums + c, v[k]); });
   } else {
-    group.units([&](int k, int c, auto unit) { unit.put(shared + group.index() * kNarrowCols + c, v[k]); });
+    group.units([&](int k, int c, auto unit) { unit.put_shared(shared + group.index() * kNarrowCols + c, v[k]); });
     __syncthreads();
     for (int c = threadIdx.x; c < group.cols; c += kRowThreads) {
       float sum = shared[c];

@@ -5,9 +5,8 @@
 //   backward dprojected[s, i] = dtokens[s, 1+i];  dcls += sum_s dtokens[s, 0];  dpos[0] likewise;
 //            dpos[1+j] += sum over (s, i) with ids[s, i] = j of dtokens[s, 1+i]
 //
-//   Shapes   images [B, C, height, width] f32; patches [B, n, C*p*p], tokens [S, 1+n, D], projected [S, n, D] f32 |
-//   bf16
-//            (s = 4 | 2 bytes); cls [D], pos [1+L, D] f32; ids [.., n] i32 or null
+//   Shapes   images [B, C, height, width] f32; patches [B, n, C*p*p], tokens [S, 1+n, D], projected [S, n, D]
+//            f32 | bf16 (s = 4 | 2 bytes); cls [D], pos [1+L, D] f32; ids [.., n] i32 or null
 //   Tiles    gather, embed: a warp a row, four values a lane (16 bytes, 8 in bf16) if p and width are multiples of 4.
 //            Only the chosen patches are read, so the student never touches masked pixels. dcls, dpos: a block takes
 //            one position and 128 columns; its eight warps search the ids in turns of 32 and add up the rows that they

@@ -9,9 +9,9 @@
 //            found the same way, thread r looks for the patch of rank r: whole sectors are written and no bank
 //            conflicts arise, as they would from a scatter
 //   Order    the floats are compared as integers of the same order, -0 as 0, so that even NaN gives a permutation
-//   Traffic  reads 4L and 4L once more (its ranks), writes 4(L + V + used) bytes a sample; L > 4096: L/256 times that
-//   read FLOPs    none; 4 L^2 integer instructions a sample (L 196: about 600 a warp and pass) Source   He et al. 2021,
-//   arXiv:2111.06377, section 3 (random masking by a shuffle)
+//   Traffic  reads 4L bytes and its ranks once more, writes 4(L + V + used) a sample; L > 4096: reads both L/256 times
+//   FLOPs    none; about 5 integer instructions a pair of patches (L 196: 2,200 a warp)
+//   Source   He et al. 2021, arXiv:2111.06377, section 3 (random masking by a shuffle)
 #include "rows.cuh"
 
 constexpr int kThreads = 256, kTile = 4096;

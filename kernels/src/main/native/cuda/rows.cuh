@@ -26,15 +26,25 @@ __device__ inline void load(float (&v)[8], const bf16* p) {
   v[0] = low_half(w.x), v[1] = high_half(w.x), v[2] = low_half(w.y), v[3] = high_half(w.y);
   v[4] = low_half(w.z), v[5] = high_half(w.z), v[6] = low_half(w.w), v[7] = high_half(w.w);
 }
+// One access to global memory, said outright: nvcc takes plain vector stores apart where branches meet.
 __device__ inline void store(float* p, const float (&v)[4]) {
-  *reinterpret_cast<float4*>(p) = make_float4(v[0], v[1], v[2], v[3]);
+  asm volatile("st.global.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(p)), "f"(v[0]), "f"(v[1]),
+               "f"(v[2]), "f"(v[3])
+               : "memory");
 }
 __device__ inline void store(bf16* p, const float (&v)[4]) {
-  *reinterpret_cast<uint2*>(p) = make_uint2(bf16_pair(v[0], v[1]), bf16_pair(v[2], v[3]));
+  asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(__cvta_generic_to_global(p)), "r"(bf16_pair(v[0], v[1])),
+               "r"(bf16_pair(v[2], v[3]))
+               : "memory");
 }
 __device__ inline void store(bf16* p, const float (&v)[8]) {
-  *reinterpret_cast<uint4*>(p) =
-      make_uint4(bf16_pair(v[0], v[1]), bf16_pair(v[2], v[3]), bf16_pair(v[4], v[5]), bf16_pair(v[6], v[7]));
+  asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(p)),
+               "r"(bf16_pair(v[0], v[1])), "r"(bf16_pair(v[2], v[3])), "r"(bf16_pair(v[4], v[5])),
+               "r"(bf16_pair(v[6], v[7]))
+               : "memory");
+}
+__device__ inline void store_shared(float* p, const float (&v)[4]) {
+  *reinterpret_cast<float4*>(p) = make_float4(v[0], v[1], v[2], v[3]);
 }
 
 /**
@@ -66,6 +76,14 @@ struct Share {
     } else {
       for (int j = 0; j < kWidth; j++)
         if (has(j)) p[at(j)] = from_float<T>(v[j]);
+    }
+  }
+  __device__ void put_shared(float* p, const float (&v)[4]) const {
+    if constexpr (kVector) {
+      if (has(0)) store_shared(p + at(0), v);
+    } else {
+      for (int j = 0; j < 4; j++)
+        if (has(j)) p[at(j)] = v[j];
     }
   }
 };

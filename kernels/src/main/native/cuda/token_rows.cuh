@@ -39,7 +39,7 @@ __device__ inline void copy_row(T* y, const T* x, int cols, bool vector) {
 /** Sum over the warps of the lanes' v, to warp 0; part [kTokenWarps][kStrip] is shared memory. */
 __device__ inline void add_warps(float (&v)[4], float (*part)[kStrip]) {
   int lane = threadIdx.x % 32;
-  store(part[warp_of()] + 4 * lane, v);
+  store_shared(part[warp_of()] + 4 * lane, v);
   __syncthreads();
   if (warp_of() > 0) return;
   for (int w = 1; w < kTokenWarps; w++) {
