@@ -12,19 +12,21 @@ struct Slab;
 template <int kRows>
 struct Slab<bf16, kRows> {  // [keys][16 queries]
   static constexpr int kBytes = kRows * 32;
-  Lane<2> in;
+  Lane<2> in;  // of row `key`, its words
   Cols<bf16, 2> out;
 
-  __device__ explicit Slab(u32 slab) : in(slab, lane_id() >> 2, 0), out(slab) { in.address += (lane_id() & 3) * 4; }
-  __device__ void store(int key, const float (&c)[2][4], u32 offset) const {
+  __device__ Slab(u32 slab, int key) : in(slab, key + (lane_id() >> 2), 0), out(slab) {
+    in.address += (lane_id() & 3) * 4;
+  }
+  /** Accumulators of keys [key + 16 m, key + 16 m + 16) and 16 queries. */
+  __device__ void store(int m, const float (&c)[2][4], u32 offset) const {
 #pragma unroll
-    for (int j = 0; j < 2; j++) {
-      store_word(in.chunk(j) + key * 32 + offset, pack(c[j][0], c[j][1]));
-      store_word(in.chunk(j) + key * 32 + offset + 8 * 32, pack(c[j][2], c[j][3]));
-    }
+    for (int i = 0; i < 4; i++)
+      store_word(in.chunk(i / 2) + offset + (16 * m + i % 2 * 8) * 32,
+                 pack(c[i / 2][i % 2 * 2], c[i / 2][i % 2 * 2 + 1]));
   }
   __device__ void load(Fragment<bf16>& a, int step, u32 offset) const {
-    ldmatrix_transposed(a.r, out.pair.at(0) + step * 16 * 32 + offset);
+    ldmatrix_transposed(a.r, out.pair.at(0) + offset + step * 16 * 32);
   }
 };
 
@@ -33,19 +35,20 @@ struct Slab<float, kRows> {  // [16 queries][keys], of each 8 keys 0, 2, 4, 6, 1
   static constexpr int kChunks = round_up(kRows / 4, 8), kBytes = 16 * kChunks * 16;
   Lane<kChunks> even, odd, out;
 
-  __device__ explicit Slab(u32 slab) : even(lane(slab, 0)), odd(lane(slab, 1)), out(rows_lane<kChunks>(slab)) {}
-  __device__ static Lane<kChunks> lane(u32 slab, u32 odd) {
+  __device__ Slab(u32 slab, int key)
+      : even(lane(slab, key, 0)), odd(lane(slab, key, 1)), out(rows_lane<kChunks>(slab)) {}
+  __device__ static Lane<kChunks> lane(u32 slab, int key, u32 odd) {
     u32 g = lane_id() >> 2, t = lane_id() & 3;
     Lane<kChunks> lane(slab, 2 * t + odd, g & 1);
-    lane.address += (g >> 1) * 4;
+    lane.address = lane.chunk(key / 4) + (g >> 1) * 4;
     return lane;
   }
-  __device__ void store(int key, const float (&c)[2][4], u32 offset) const {
+  __device__ void store(int m, const float (&c)[2][4], u32 offset) const {
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      const u32 at = offset + i / 2 * 8 * kChunks * 16, step = key / 8 + i % 2;
-      store_word(even.at(step) + at, __float_as_uint(c[i / 2][i % 2 * 2]));
-      store_word(odd.at(step) + at, __float_as_uint(c[i / 2][i % 2 * 2 + 1]));
+      const u32 at = offset + i / 2 * 8 * kChunks * 16, chunk = 4 * m + i % 2 * 2;
+      store_word(even.chunk(chunk) + at, __float_as_uint(c[i / 2][i % 2 * 2]));
+      store_word(odd.chunk(chunk) + at, __float_as_uint(c[i / 2][i % 2 * 2 + 1]));
     }
   }
   __device__ void load(Fragment<float>& a, int step, u32 offset) const {
@@ -69,68 +72,83 @@ template <class T, int kN, int kD, int kMany>
 struct KeyTiles {
   typedef KeysPlan<T, kN, kD> S;
   static constexpr int kC = S::kChunks;
-  u32 tiles;  // q, k, v, dout
   int key;
+  u32 statistics;        // of queries 2t, 2t+1
   Lane<kC> rows, pairs;  // of k from `key` on; of q
   Cols<T, kC> cols;      // of q
   Slab<T, S::kRows> slab;
   float dk[kMany][kD / 8][4], dv[kMany][kD / 8][4];
 
   __device__ KeyTiles(u32 tiles, int key)
-      : tiles(tiles),
-        key(key),
+      : key(key),
+        statistics(tiles + S::kStatistics + (lane_id() & 3) * 16),
         rows(rows_lane<kC>(tiles + S::kTile).down(key)),
         pairs(pair_lane<kC>(tiles)),
         cols(tiles),
-        slab(tiles + S::kSlabs) {
+        slab(tiles + S::kSlabs, key) {
     clear(dk);
     clear(dv);
   }
 
+  /** Zeros in both slabs for keys that do not exist. */
+  __device__ void clear_slabs(int tokens) const {
+    const float zeros[2][4] = {};
+#pragma unroll
+    for (int m = 0; m < kMany; m++)
+      if (key + 16 * m >= tokens && key + 16 * m < S::kRows) {
+        slab.store(m, zeros, 0);
+        slab.store(m, zeros, S::kSlab);
+      }
+  }
+
   /** P^T and dS^T of kActive key tiles and the 16 queries from `query` on; dv += P^T dout, dk += dS^T q; keeps dS. */
   template <int kActive>
-  __device__ void add_queries(const Head<T>& h, int query, u32 slab_offset) {
+  __device__ void add_queries(const Head<T>& h, int query, u32 offset) {
     float ds[kActive][2][4];
     add_products(ds, h, query);
 #pragma unroll
-    for (int m = 0; m < kActive; m++) slab.store(key + 16 * m, ds[m], slab_offset);
+    for (int m = 0; m < kActive; m++) slab.store(m, ds[m], offset);
   }
 
   template <int kActive>
   __device__ void add_products(float (&ds)[kActive][2][4], const Head<T>& h, int query) {
     float p[kActive][2][4];
-    const Lane<kC> queries = pairs.down(query);
+    const Lane<kC> query_pairs = pairs.down(query);
     clear(p);
-    multiply_rows<T>(p, rows, queries, 0, 0);
+    multiply_rows<T>(p, rows, query_pairs, 0, 0);
     clear(ds);
-    multiply_rows<T>(ds, rows, queries, S::kTile, 3 * S::kTile);
+    multiply_rows<T>(ds, rows, query_pairs, S::kTile, 3 * S::kTile);
+    uint4 of_query[2];  // {lse, dot} of queries 2t, 2t+1
 #pragma unroll
-    for (int j = 0; j < 2; j++) {
-      const uint4 pair = load_chunk(tiles + S::kStatistics + (query + 8 * j + 2 * (lane_id() & 3)) * 8);
-      const float lse[2] = {__uint_as_float(pair.x), __uint_as_float(pair.z)};
-      const float dot[2] = {__uint_as_float(pair.y), __uint_as_float(pair.w)};
+    for (int j = 0; j < 2; j++) of_query[j] = load_chunk(statistics + query * 8 + 64 * j);
 #pragma unroll
-      for (int i = 0; i < kActive * 4; i++)
-        p[i / 4][j][i % 4] = exp2_of(fmaf(p[i / 4][j][i % 4], h.scale2, -lse[i % 2]));
-      if (key + 16 * kActive > h.tokens) {  // rows of zeros in k, whose P is not 0
-        const int left = h.tokens - key - static_cast<int>(lane_id() >> 2);
-#pragma unroll
-        for (int i = 0; i < kActive * 4; i++)
-          if (16 * (i / 4) + 8 * (i / 2 % 2) >= left) p[i / 4][j][i % 4] = 0;
-      }
-#pragma unroll
-      for (int i = 0; i < kActive * 4; i++)
-        ds[i / 4][j][i % 4] = p[i / 4][j][i % 4] * fmaf(ds[i / 4][j][i % 4], h.scale, -dot[i % 2]);
+    for (int i = 0; i < kActive * 8; i++) {
+      const uint4& pair = of_query[i / 4 % 2];
+      float& value = p[i / 8][i / 4 % 2][i % 4];
+      value = exp2_of(fmaf(value, h.scale2, -__uint_as_float(i % 2 ? pair.z : pair.x)));
     }
+    if (key + 16 * kActive > h.tokens) {  // rows of zeros in k, whose P is not 0
+      const int left = h.tokens - key - static_cast<int>(lane_id() >> 2);
+#pragma unroll
+      for (int i = 0; i < kActive * 8; i++)
+        if (16 * (i / 8) + 8 * (i / 2 % 2) >= left) p[i / 8][i / 4 % 2][i % 4] = 0;
+    }
+#pragma unroll
+    for (int i = 0; i < kActive * 8; i++) {
+      const uint4& pair = of_query[i / 4 % 2];
+      float& value = ds[i / 8][i / 4 % 2][i % 4];
+      value = p[i / 8][i / 4 % 2][i % 4] * fmaf(value, h.scale, -__uint_as_float(i % 2 ? pair.w : pair.y));
+    }
+    const Cols<T, kC> query_cols = cols.down(query);
 #pragma unroll
     for (int step = 0; step < 16 / Cols<T, kC>::kStep; step++) {
       Fragment<T> a[kActive];
 #pragma unroll
       for (int m = 0; m < kActive; m++) set_fragment(a[m], p[m], step);
-      multiply_cols(dv, a, cols, query / Cols<T, kC>::kStep + step, 3 * S::kTile);
+      multiply_cols(dv, a, query_cols, step, 3 * S::kTile);
 #pragma unroll
       for (int m = 0; m < kActive; m++) set_fragment(a[m], ds[m], step);
-      multiply_cols(dk, a, cols, query / Cols<T, kC>::kStep + step, 0);
+      multiply_cols(dk, a, query_cols, step, 0);
     }
   }
 
@@ -146,8 +164,8 @@ struct KeyTiles {
   /** dq = dS k for the 16 queries from `query` on, columns [16 pair, 16 pair + 16). */
   __device__ void store_dq(T* dq, const Head<T>& h, int query, int pair, u32 offset) const {
     float c[2][4] = {};
-#pragma unroll 2
-    for (int step = 0; step * Cols<T, kC>::kStep < h.tokens; step++) {
+#pragma unroll
+    for (int step = 0; step < S::kRows / Cols<T, kC>::kStep; step++) {
       Fragment<T> a;
       u32 b[4];
       slab.load(a, step, offset);
@@ -190,6 +208,7 @@ __device__ inline void backward_keys(T* dqkv, const T* dout, const T* qkv, const
 
   const int warp = threadIdx.x / 32, key = warp * kMany * 16;
   KeyTiles<T, kN, kD, kMany> keys(q, key);
+  keys.clear_slabs(tokens);
   int job = warp;
 #pragma unroll 1
   for (int query = 0; query < tokens; query += 16) {

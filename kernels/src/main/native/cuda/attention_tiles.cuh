@@ -248,7 +248,10 @@ struct Cols<bf16, kChunks> {
   static constexpr int kStep = 16;  // rows
   Lane<kChunks> rows, pair;
 
-  __device__ explicit Cols(u32 tile) : rows(rows_lane<kChunks>(tile)), pair(pair_lane<kChunks>(tile)) {}
+  __device__ explicit Cols(u32 tile) : Cols(rows_lane<kChunks>(tile), pair_lane<kChunks>(tile)) {}
+  __device__ Cols(const Lane<kChunks>& rows, const Lane<kChunks>& pair) : rows(rows), pair(pair) {}
+  /** The same columns from `count` rows further down on, a multiple of 8. */
+  __device__ Cols down(int count) const { return {rows.down(count), pair.down(count)}; }
   /** b[0..1], b[2..3]: column tiles 2p, 2p+1 of rows [16 k, 16 k + 16). */
   __device__ void load(u32 (&b)[4], int k, int p, u32 offset) const {
     ldmatrix_transposed(b, rows.at(p) + (offset + k * 16 * kChunks * 16));
@@ -265,13 +268,15 @@ struct Cols<float, kChunks> {
   static_assert(kChunks % 8 == 0, "rows 0, 2, 4, 6 of other tiles meet in banks");
   Lane<kChunks> even, odd;  // rows 2t, 2t+1; column g
 
-  __device__ explicit Cols(u32 tile) : even(lane(tile, 0)), odd(lane(tile, 1)) {}
+  __device__ explicit Cols(u32 tile) : Cols(lane(tile, 0), lane(tile, 1)) {}
+  __device__ Cols(const Lane<kChunks>& even, const Lane<kChunks>& odd) : even(even), odd(odd) {}
   __device__ static Lane<kChunks> lane(u32 tile, u32 odd) {
     u32 g = lane_id() >> 2, t = lane_id() & 3;
     Lane<kChunks> lane(tile, 2 * t + odd, g >> 2);
     lane.address += (g & 3) * 4;
     return lane;
   }
+  __device__ Cols down(int count) const { return {even.down(count), odd.down(count)}; }
   __device__ void load(u32 (&b)[4], int k, int p, u32 offset) const {
     const u32 at = offset + k * 8 * kChunks * 16;
     b[0] = load_word(even.at(2 * p) + at);
