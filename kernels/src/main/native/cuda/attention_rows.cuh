@@ -4,7 +4,7 @@
 
 namespace attention {
 
-constexpr int round_up(int n, int unit) { return (n + unit - 1) / unit * unit; }
+__device__ constexpr int round_up(int n, int unit) { return (n + unit - 1) / unit * unit; }
 
 /** Shapes of a kernel for up to kN tokens and head sizes up to kD. */
 template <class T, int kN, int kD>
