@@ -19,6 +19,7 @@ constexpr int kForwardRows = 16, kBackwardRows = 32;
 
 /** Copies the `cols` values to shared memory. */
 __device__ inline void stage(float* shared, const float* values, int cols) {
+  require_columns(cols);
   for (int i = threadIdx.x; i < cols; i += kRowThreads) shared[i] = values[i];
 }
 

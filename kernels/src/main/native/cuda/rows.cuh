@@ -121,6 +121,11 @@ constexpr int kRowThreads = 128, kRowWarps = kRowThreads / 32;
 constexpr int kUnits = 8;  // of four values a lane: 32 registers hold a lane's part of a row
 constexpr int kNarrowCols = kUnits * 4 * 32, kMaxCols = kUnits * 4 * kRowThreads;
 
+/** Stops at rows that no group holds: the backend refuses them first, with a message. */
+__device__ inline void require_columns(int cols) {
+  if (cols > kMaxCols) __trap();
+}
+
 /** A lane's part of a row, in registers: unit k, value j. */
 typedef float RowValues[kUnits][4];
 
@@ -200,6 +205,7 @@ struct Group {
 template <class F>
 __device__ inline void with_group(int cols, bool vector, F f) {
   __shared__ float scratch[kRowWarps];
+  require_columns(cols);
   vector = vector && cols % 4 == 0;
   if (cols <= kNarrowCols)
     vector ? f(Group<32, true>{cols, scratch}) : f(Group<32, false>{cols, scratch});
