@@ -154,6 +154,7 @@ struct CopyWork {
   size_t width = 0, height = 1, depth = 1;
   size_t to_pitch = 0, from_pitch = 0, to_slice = 0, from_slice = 0;
   bool to_device = false, from_device = false;
+  bool asynchronous = true;
 };
 struct FillWork {
   uint64_t to = 0;

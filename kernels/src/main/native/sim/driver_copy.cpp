@@ -36,6 +36,7 @@ void copy(CUstream handle, CopyWork c, bool asynchronous) {
   if (!asynchronous) forbid_in_capture();
   if (c.width == 0 || c.height == 0 || c.depth == 0) return;
   check_copy(c);
+  c.asynchronous = asynchronous;
   bool waits = host_waits(c, asynchronous) && !stream->capture;
   submit(*stream, c);
   if (waits) state().hazards.host_waits(stream->lane.clock);

@@ -66,7 +66,10 @@ bool is_device_memory(uint64_t address) {
 void release_memory(uint64_t address) {
   State& s = state();
   const Allocation* a = s.memory.find(address, 1);
-  if (a && a->begin == address) s.hazards.forget(a->begin, a->end);
+  if (a && a->begin == address) {
+    s.hazards.forget(a->begin, a->end);
+    s.hazards.end_loans(a->begin, a->end);
+  }
   s.memory.release(address);
   s.owned.erase(address);
 }

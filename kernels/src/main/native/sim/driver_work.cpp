@@ -33,7 +33,7 @@ KernelCount& count_of(const Function& function) {
   return s.counts[it->second].second;
 }
 
-struct Touched {
+struct TouchedRange {
   uint64_t begin, end;
   bool write;
 };
@@ -44,7 +44,7 @@ void run_kernel(Context& context, Lane& lane, const KernelWork& work) {
   std::string where = kernel.name + " (launch " + std::to_string(++s.launches) + ", grid " + dims(work.grid) +
                       ", block " + dims(work.block) + ")";
   std::mutex lock;
-  std::vector<Touched> touched;
+  std::vector<TouchedRange> touched;
   Options options = s.options;
   options.print = [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); };
   options.touched = [&](uint64_t begin, uint64_t end, bool write) {
@@ -55,7 +55,10 @@ void run_kernel(Context& context, Lane& lane, const KernelWork& work) {
   try {
     run(*work.function->module->program, kernel, launch, s.memory, count_of(*work.function), options);
     Who who = who_is(where, lane);
-    for (const Touched& t : touched) s.hazards.access(lane, who, t.begin, t.end, t.write);
+    for (const TouchedRange& t : touched) {
+      s.hazards.access(lane, who, t.begin, t.end, t.write);
+      if (t.write) s.hazards.end_loans(t.begin, t.end);
+    }
   } catch (const Fault& fault) {
     std::fflush(stdout);
     // A hazard's text names both sides already.
@@ -87,6 +90,12 @@ void copy_row(uint64_t to, uint64_t from, size_t bytes, uint64_t& unknown) {
     unknown += uint64_t(std::count(source_known, source_known + bytes, uint8_t(0)));
 }
 
+/** Memory that both sides use while work is under way. */
+bool is_host_memory(uint64_t address) {
+  const Ownership* owner = owner_of(address);
+  return owner && (owner->kind == Owned::pinned || owner->kind == Owned::registered);
+}
+
 void run_copy(Context& context, Lane& lane, const CopyWork& copy) {
   check_copy(copy);
   State& s = state();
@@ -99,7 +108,9 @@ void run_copy(Context& context, Lane& lane, const CopyWork& copy) {
         uint64_t to = copy.to + z * copy.to_slice + y * copy.to_pitch;
         if (s.memory.find(from, copy.width)) s.hazards.access(lane, who, from, from + copy.width, false);
         if (s.memory.find(to, copy.width)) s.hazards.access(lane, who, to, to + copy.width, true);
+        s.hazards.end_loans(to, to + copy.width);
         copy_row(to, from, copy.width, unknown);
+        if (copy.asynchronous && is_host_memory(from)) s.hazards.lend(lane, who, from, from + copy.width);
       }
   } catch (const Fault& fault) {
     sticky_fault(context, result_of(fault.kind), fault.what());
@@ -178,7 +189,10 @@ void execute(Context& context, Lane& lane, const Work& work) {
   if (auto* kernel = std::get_if<KernelWork>(&work)) run_kernel(context, lane, *kernel);
   if (auto* copy = std::get_if<CopyWork>(&work)) run_copy(context, lane, *copy);
   if (auto* fill = std::get_if<FillWork>(&work)) run_fill(context, lane, *fill);
-  if (auto* host = std::get_if<HostWork>(&work)) run_host_function(*host);
+  if (auto* host = std::get_if<HostWork>(&work)) {
+    state().hazards.end_loans(0, UINT64_MAX);  // it may write anywhere
+    run_host_function(*host);
+  }
   if (auto* graph = std::get_if<GraphWork>(&work)) run_graph(context, lane, *graph->graph);
   if (auto* record = std::get_if<RecordWork>(&work)) {
     record->event->recorded = true;

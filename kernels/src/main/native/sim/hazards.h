@@ -30,8 +30,13 @@ class Hazards {
   Lane lane(std::string name) { return Lane{next_timeline_++, {}, std::move(name)}; }
   /** The next piece of work in a lane; all that the host knows of is ordered before it. */
   void begin(Lane& lane);
-  /** The host waited for all of that. */
-  void host_waits(const Clock& clock) { host_.join(clock); }
+  /** The host waited for all of that. Throws Fault hazard if it changed memory that it had lent (see lend) before. */
+  void host_waits(const Clock& clock);
+  /** An asynchronous copy reads these bytes of the host: they must stay as they are until the host has waited for it.
+   */
+  void lend(const Lane& lane, const std::shared_ptr<const std::string>& who, uint64_t begin, uint64_t end);
+  /** Work of the device may change [begin, end) of the host's memory: what was lent of it is no longer compared. */
+  void end_loans(uint64_t begin, uint64_t end);
   const Clock& host() const { return host_; }
   /** The piece of work `who`, begun last in `lane`, touches [begin, end). Throws Fault hazard. */
   void access(const Lane& lane, const std::shared_ptr<const std::string>& who, uint64_t begin, uint64_t end,
@@ -51,6 +56,10 @@ class Hazards {
     std::vector<Access> reads;  // since the write, one a timeline
   };
   using Spans = std::map<uint64_t, Span>;
+  struct Loan {
+    Access reader;
+    uint64_t begin, end, hash;
+  };
 
   Spans::iterator split(uint64_t at);
   void check(const Access& before, const Clock& now, const std::string& who, uint64_t address, bool was_write,
@@ -59,6 +68,7 @@ class Hazards {
   uint32_t next_timeline_ = 0;
   Clock host_;
   Spans spans_;
+  std::vector<Loan> loans_;
 };
 
 }  // namespace sim

@@ -158,6 +158,62 @@ void bad_images_are_refused() {
   CHECK(std::strlen(log) > 0);
 }
 
+struct FatHeader {
+  uint32_t magic = 0xBA55ED50;
+  uint16_t version = 1, header_bytes = 16;
+  uint64_t bytes = 0;
+};
+struct FatEntry {
+  uint16_t kind = 1, version = 0x101;
+  uint32_t header_bytes = 64;
+  uint64_t bytes = 0;
+  uint32_t compressed_bytes = 0, options = 0;
+  uint16_t minor = 0, major = 9;
+  uint32_t arch = 80, name_offset = 0, name_bytes = 0;
+  uint64_t flags = 0x11, zero = 0, plain_bytes = 0;
+};
+
+/** A fat binary of one PTX entry, laid out as fatbinary does. */
+std::string fat(const std::string& payload, uint32_t arch, uint64_t flags, size_t plain_bytes) {
+  FatHeader header;
+  FatEntry entry;
+  entry.bytes = (payload.size() + 7) / 8 * 8;
+  entry.compressed_bytes = flags ? uint32_t(payload.size()) : 0;
+  entry.arch = arch;
+  entry.flags |= flags;
+  entry.plain_bytes = flags ? plain_bytes : 0;
+  header.bytes = sizeof entry + entry.bytes;
+  std::string all(reinterpret_cast<char*>(&header), sizeof header);
+  all.append(reinterpret_cast<char*>(&entry), sizeof entry);
+  return all + payload + std::string(entry.bytes - payload.size(), '\0');
+}
+
+/** An LZ4 block: the text as literals, then `tail` spaces as a match of the one before. */
+std::string lz4(const std::string& text, size_t tail) {
+  auto length = [](size_t n) {
+    std::string more;
+    for (n -= 15; n >= 255; n -= 255) more += '\xFF';
+    return more + char(n);
+  };
+  size_t literals = text.size() + 1;
+  return '\xFF' + length(literals) + text + ' ' + std::string("\1\0", 2) + length(tail - 4) + std::string("\x10\n");
+}
+
+void fat_binaries_hold_ptx() {
+  Device d;
+  std::string ptx = file("driver_kernels.ptx");
+  CUmodule module = nullptr;
+  OK(cuModuleLoadData(&module, fat(ptx, 80, 0, 0).data()));
+  std::string packed = lz4(ptx, 700);
+  OK(cuModuleLoadData(&module, fat(packed, 75, 0x2000, ptx.size() + 702).data()));
+  CUfunction f = nullptr;
+  OK(cuModuleGetFunction(&f, module, "index"));
+  FAILS(CUDA_ERROR_INVALID_IMAGE, "the fat binary is damaged",
+        cuModuleLoadData(&module, fat(packed, 75, 0x2000, ptx.size()).data()));
+  FAILS(CUDA_ERROR_NO_BINARY_FOR_GPU, "the fat binary has compute_90",
+        cuModuleLoadData(&module, fat(ptx, 90, 0, 0).data()));
+}
+
 void pitched_copies_leave_the_gaps() {
   Device d;
   CUdeviceptr p = 0;
@@ -308,6 +364,7 @@ int main() {
   libraries_give_kernels();
   linker_joins_ptx();
   bad_images_are_refused();
+  fat_binaries_hold_ptx();
   pitched_copies_leave_the_gaps();
   fills_have_every_width();
   host_memory_is_mapped();

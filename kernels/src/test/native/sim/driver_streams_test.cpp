@@ -169,6 +169,32 @@ void host_functions_run_in_order() {
   CHECK_EQUAL(int(inside), int(CUDA_ERROR_NOT_PERMITTED));
 }
 
+void lent_memory_stays_as_it_is() {
+  Streams s;
+  void* p = nullptr;
+  OK(cuMemAllocHost(&p, 4 * kCount));
+  float* staging = static_cast<float*>(p);
+  for (int i = 0; i < kCount; ++i) staging[i] = 1;
+  OK(cuMemcpyHtoDAsync(s.x, staging, 4 * kCount, s.a));
+  OK(cuStreamSynchronize(s.a));
+  staging[5] = 2;  // after waiting: right
+  OK(cuMemcpyHtoDAsync(s.x, staging, 4 * kCount, s.a));
+  staging[kCount - 1] = 3;
+  FAILS(CUDA_ERROR_LAUNCH_FAILED, "the host changed memory at", cuStreamSynchronize(s.a));
+  // The device itself may write there, in order.
+  OK(cuMemcpyHtoDAsync(s.x, staging, 4 * kCount, s.a));
+  OK(cuMemcpyDtoHAsync(staging, s.y, 4 * kCount, s.a));
+  OK(cuStreamSynchronize(s.a));
+  OK(cuMemcpyHtoDAsync(s.x, staging, 4 * kCount, s.a));
+  OK(launch(s.scale, 2, 32, s.a, p, s.y, 2.f, kCount));
+  OK(cuStreamSynchronize(s.a));
+  // Pageable memory was copied to another place when the call came back.
+  std::vector<float> own = ramp(kCount);
+  OK(cuMemcpyHtoDAsync(s.x, own.data(), 4 * kCount, s.a));
+  own[0] = 9;
+  OK(cuStreamSynchronize(s.a));
+}
+
 void threads_have_their_own_default_streams() {
   Streams s;
   OK(s.run(CU_STREAM_PER_THREAD, s.x, s.x));
@@ -199,6 +225,7 @@ int main() {
   destroyed_streams_still_count();
   events_have_times();
   host_functions_run_in_order();
+  lent_memory_stays_as_it_is();
   threads_have_their_own_default_streams();
   return summary("driver_streams_test");
 }
