@@ -135,7 +135,26 @@ struct Check {
       small[l] = static_cast<uint32_t>(address[l]);
     });
     known(lanes, address, "shared");
+    if (b.races) race(lanes, address);
     if (out.counted) count_shared(b.lines[i.index], small, lanes, std::max(bytes, 4));
+  }
+
+  void race(uint32_t lanes, const uint64_t* address) const {
+    uint32_t serial = ++b.request_serial, warp = static_cast<uint32_t>(w.number);
+    bool strong = use == Use::atomic || out.strong;
+    each_lane(lanes, [&](int l) {
+      Conflict c = b.races->access(warp, static_cast<uint32_t>(l), static_cast<uint32_t>(address[l]),
+                                   static_cast<uint32_t>(bytes), use != Use::read, strong, i.index, serial);
+      if (c.found) report_race(l, address[l], c);
+    });
+  }
+
+  [[noreturn]] void report_race(int lane, uint64_t address, const Conflict& c) const {
+    const Source& other = b.image.source[static_cast<size_t>(c.instruction)];
+    fault(FaultKind::race, lane,
+          request(use, "shared", bytes, address) + ": thread " + b.thread_name(c.thread) +
+              (c.other_wrote ? " wrote" : " read") + " there at line " + std::to_string(other.line) + ", `" +
+              *other.text + "`, with no barrier between");
   }
 
   void local(uint32_t lanes, const uint64_t* address) {
@@ -209,6 +228,14 @@ void access_memory(Warp& w, const Instruction& i, int bytes, Use use, Access& ou
     for (int l = 0; l < 32; l++) address[l] = a[l] + offset;
   }
   access_addresses(w, i, i.space, address, bytes, use, out);
+}
+
+void note_arrival(Warp& w, const Instruction& i, int lane, uint32_t at, int bytes) {
+  if (!w.block->races) return;
+  Access none;
+  uint64_t address[32];
+  address[lane] = at;
+  Check{w, i, *w.block, bytes, Use::async, none}.race(1u << lane, address);
 }
 
 uint8_t* access_lane(Warp& w, const Instruction& i, int lane, uint64_t generic, int bytes) {

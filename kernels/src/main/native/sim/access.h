@@ -11,6 +11,7 @@ struct Access {
   uint8_t* data[32];    // on the host, of active lanes
   uint8_t* known[32];   // beside it; nullptr: all known
   bool counted = true;  // in sectors and wavefronts
+  bool strong = false;  // volatile, relaxed: does not race with its like
   int alignment = 0;    // 0: that of the size
 };
 
@@ -20,6 +21,8 @@ void access_memory(Warp& w, const Instruction& i, int bytes, Use use, Access& ou
 /** The same for addresses from elsewhere. */
 void access_addresses(Warp& w, const Instruction& i, ptx::Space space, const uint64_t address[32], int bytes, Use use,
                       Access& out);
+/** Arrived: the lane's bytes of a cp.async, written by it now. */
+void note_arrival(Warp& w, const Instruction& i, int lane, uint32_t at, int bytes);
 /** One lane, generic, for printf. */
 uint8_t* access_lane(Warp& w, const Instruction& i, int lane, uint64_t generic, int bytes);
 

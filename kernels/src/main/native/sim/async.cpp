@@ -56,12 +56,13 @@ const Instruction* run_copy(Warp& w, const Instruction& i) {
 }
 
 /** Copies of the lane's groups before `group` arrive. */
-void arrive(Warp& w, uint32_t lanes, const uint32_t before[32]) {
+void arrive(Warp& w, const Instruction& i, const uint32_t before[32]) {
   Block& b = *w.block;
   std::erase_if(w.copies, [&](const PendingCopy& c) {
-    if (!(lanes >> c.lane & 1) || c.group >= before[c.lane]) return false;
+    if (!(w.mask >> c.lane & 1) || c.group >= before[c.lane]) return false;
     std::memcpy(b.shared.data() + c.at, c.data, c.bytes);
     std::memset(b.shared_known.data() + c.at, 1, c.bytes);
+    note_arrival(w, i, c.lane, c.at, c.bytes);
     return true;
   });
 }
@@ -78,7 +79,7 @@ const Instruction* run_wait(Warp& w, const Instruction& i) {
     uint32_t done = w.committed[l], keep = static_cast<uint32_t>(i.offset);
     before[l] = i.offset < 0 ? ~0u : done > keep ? done - keep : 0;
   });
-  arrive(w, w.mask, before);
+  arrive(w, i, before);
   return next(i);
 }
 

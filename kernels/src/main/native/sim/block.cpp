@@ -43,6 +43,7 @@ Block::Block(const Run& r) : run(r), image(*r.image) {
   guarded_off.resize(code + 1);
   lines.resize(code);
   last_allocation.resize(code);
+  if (run.options->races && shared_bytes) races = std::make_unique<Races>(shared_bytes, warp_count);
   start_warps();
 }
 
@@ -148,6 +149,7 @@ void Block::execute(uint64_t linear) {
   std::fill(shared_known.begin(), shared_known.end(), 0);
   std::fill(local.begin(), local.end(), 0xff);
   std::fill(local_known.begin(), local_known.end(), 0);
+  if (races) races->start_block();
   barriers.fill({});
   std::vector<Warp*> order;
   for (auto& w : warps) {
@@ -204,11 +206,14 @@ bool Block::release_barriers() {
             std::to_string(arrived) + " threads came to a barrier of " + std::to_string(expected));
     if (!expected && other && is_aligned_barrier(*first) && is_aligned_barrier(*other)) deadlock();
     finish_barrier_reduction(waiting);
+    uint32_t warps_here = 0;
     for (auto& [w, g] : waiting) {
+      warps_here |= 1u << w->number;
       g->wait = Wait::none;
       g->pc = next(*g->pc);
       w->ready++;
     }
+    if (races) races->barrier(warps_here, barriers[id].clocks);
     barriers[id] = {};
     barrier_count++;
     released = true;
@@ -241,11 +246,14 @@ void Block::deadlock() {
 }
 
 std::string Block::place(const Warp& w, int lane) const {
-  const Launch& l = *run.launch;
   std::string text = "kernel " + run.kernel->name + ", block " + triple(x, y, z);
   if (lane < 0) return text + ", warp " + std::to_string(w.number);
-  uint32_t t = static_cast<uint32_t>(w.number * 32 + lane);
-  return text + ", thread " + triple(t % l.block.x, t / l.block.x % l.block.y, t / (l.block.x * l.block.y));
+  return text + ", thread " + thread_name(static_cast<uint32_t>(w.number * 32 + lane));
+}
+
+std::string Block::thread_name(uint32_t t) const {
+  const Launch& l = *run.launch;
+  return triple(t % l.block.x, t / l.block.x % l.block.y, t / (l.block.x * l.block.y));
 }
 
 void Block::fault(FaultKind kind, const Warp& w, const Instruction& i, int lane, const std::string& what) const {

@@ -1,13 +1,15 @@
 // A block at work: its warps, shared and local memory, barriers; what the operations ask of their surroundings.
 #pragma once
+#include "race.h"
 #include "warp.h"
 #include <atomic>
 
 namespace sim {
 
 struct Barrier {
-  uint32_t arrived = 0;   // threads of bar.arrive
-  uint32_t expected = 0;  // that they announced
+  uint32_t arrived = 0;    // threads of bar.arrive
+  uint32_t expected = 0;   // that they announced
+  Races::Clocks clocks{};  // of those
 };
 
 /** What one launch shares between its OS threads. */
@@ -35,7 +37,9 @@ struct Block {
   uint32_t threads = 0;
   uint32_t shared_bytes = 0;
   std::vector<uint8_t> shared, shared_known;
-  uint32_t local_stride = 0;  // bytes of a lane
+  std::unique_ptr<Races> races;  // nullptr: not looked for
+  uint32_t request_serial = 0;   // of shared memory
+  uint32_t local_stride = 0;     // bytes of a lane
   std::vector<uint8_t> local, local_known;
   uint32_t parameter_stride = 0;
   std::vector<uint8_t> parameters;  // of device functions: warp, lane, bytes
@@ -52,14 +56,13 @@ struct Block {
 
   /** Throws Fault with everything known about where. */
   [[noreturn]] void fault(FaultKind kind, const Warp& w, const Instruction& i, int lane, const std::string& what) const;
+  std::string thread_name(uint32_t thread) const;
   std::string place(const Warp& w, int lane) const;
 
  private:
-  struct Arena;
   void start_warps();
   bool release_barriers();
   [[noreturn]] void deadlock();
-  void check_divergence(const Warp& w);
   void fill_constants(Warp& w);
   void fill_specials(Warp& w);
 

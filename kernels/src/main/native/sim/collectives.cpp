@@ -55,7 +55,12 @@ bool same_operation(const Instruction& a, const Instruction& b) {
   return a.perform == b.perform && a.offset == b.offset;
 }
 
-void perform(Warp& w, const Part* parts, int count) { parts[0].instruction->perform(w, parts, count); }
+void perform(Warp& w, const Part* parts, int count) {
+  parts[0].instruction->perform(w, parts, count);
+  if (!w.block->races) return;
+  uint32_t here = lanes_of(parts, count);
+  w.block->races->warp_sync(static_cast<uint32_t>(w.number), here, here == w.live);
+}
 
 /** All lanes that wait for that member mask with that operation; true if that is everybody. */
 bool try_complete(Warp& w, const Group& pattern) {

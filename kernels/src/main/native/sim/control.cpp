@@ -150,6 +150,7 @@ const Instruction* run_arrive(Warp& w, const Instruction& i) {
   uint32_t id = w.at<uint32_t>(i.a)[lane];
   if (id > 15) w.block->fault(FaultKind::invalid_value, w, i, lane, "there are 16 barriers");
   w.block->barriers[id].arrived += 32;
+  if (w.block->races) w.block->races->arrive(static_cast<uint32_t>(w.number), w.block->barriers[id].clocks);
   w.block->barriers[id].expected = w.at<uint32_t>(i.b)[lane];
   return next(i);
 }

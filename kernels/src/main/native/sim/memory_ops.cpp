@@ -11,7 +11,7 @@ using ptx::Space;
 
 namespace {
 
-enum MemoryFlags : uint8_t { kSigned = 1, kFunctionParameter = 2 };
+enum MemoryFlags : uint8_t { kStrong = 1 };
 
 /** Memory type M into lanes of register type R. */
 template <class M, class R>
@@ -37,9 +37,23 @@ void store_lanes_to(Warp& w, const Instruction& i, const Access& m) {
   }
 }
 
+/** Lanes of one store that wrote different values to one place. */
+template <class M, class R>
+void check_overwritten(Warp& w, const Instruction& i, const Access& m) {
+  for (int k = 0; k < i.count; k++) {
+    const R* d = w.at<R>(i.count > 1 ? i.detail->registers[k] : i.d);
+    each_lane(w.mask, [&](int l) {
+      M v = static_cast<M>(d[l]);
+      if (std::memcmp(m.data[l] + k * sizeof(M), &v, sizeof(M)))
+        w.block->fault(FaultKind::race, w, i, l, "another lane stored another value to the same place");
+    });
+  }
+}
+
 template <class M, class R>
 const Instruction* run_load(Warp& w, const Instruction& i) {
   Access m;
+  m.strong = i.flags & kStrong;
   access_memory(w, i, static_cast<int>(sizeof(M)) * i.count, Use::read, m);
   load_lanes<M, R>(w, i, m);
   return next(i);
@@ -48,8 +62,10 @@ const Instruction* run_load(Warp& w, const Instruction& i) {
 template <class M, class R>
 const Instruction* run_store(Warp& w, const Instruction& i) {
   Access m;
+  m.strong = i.flags & kStrong;
   access_memory(w, i, static_cast<int>(sizeof(M)) * i.count, Use::write, m);
   store_lanes_to<M, R>(w, i, m);
+  if (i.space == Space::shared && !m.strong && w.block->races) check_overwritten<M, R>(w, i, m);
   return next(i);
 }
 
@@ -177,6 +193,8 @@ void decode_load_store(Decoder& d) {
   bool store = d.statement.opcode == "st";
   d.i.space = d.take_space();
   bool hinted = d.take("L2::cache_hint");
+  for (auto m : {"volatile", "relaxed", "acquire", "release", "mmio"})
+    if (d.take(m)) d.i.flags |= kStrong;
   take_hints(d);
   std::string vector = d.take_one({"v2", "v4", "v8"});
   d.i.count = vector.empty() ? 1 : static_cast<uint8_t>(vector[1] - '0');
