@@ -9,6 +9,7 @@
 //            adds up the norms' parts itself, in the same order (24 parts for the head of a linear probe)
 //   Traffic  reads 12n bytes, writes 8n; the norms read 8n before that
 //   FLOPs    about 12n: memory-bound
+//   Regs     84 at most, sm_80 to sm_120; no spills, no stack
 //   Source   You et al. 2017, arXiv:1708.03888, in the form of the linear probe of He et al. 2021, arXiv:2111.06377
 #include "rows.cuh"
 

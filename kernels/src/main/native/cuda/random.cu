@@ -6,6 +6,7 @@
 //   Tiles    a thread draws one block of four numbers and stores them in one access if C % 4 == 0
 //   Traffic  writes 4RC bytes
 //   FLOPs    none; 20 multiplications of 32 bits (high and low half) a block of four numbers
+//   Regs     20 at most, sm_80 to sm_120; no spills, no stack
 //   Source   Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3
 #include "rows.cuh"
 
