@@ -25,7 +25,7 @@ public final class Ema implements AutoCloseable {
 
     public void update(double value) {
         momentum.set((float) value);
-        backend.ema(teacher, student, momentum);
+        backend.ema(teacher, null, student, momentum);
     }
 
     @Override

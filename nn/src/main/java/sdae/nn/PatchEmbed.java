@@ -31,7 +31,8 @@ public final class PatchEmbed {
                 shape.size(2) % patch == 0 && shape.size(3) % patch == 0,
                 "patchEmbed",
                 "image sides must be multiples of the patch " + patch + ", but images are " + shape);
-        return LinearOp.apply(PatchGather.apply(images, ids, patch), weight, bias);
+        return LinearOp.apply(
+                PatchGather.apply(images, ids, patch, weight.matrix().dtype()), weight, bias);
     }
 
     public int patch() {

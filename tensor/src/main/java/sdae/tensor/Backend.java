@@ -4,9 +4,11 @@ package sdae.tensor;
  * A device: its memory and its kernels. A method is one kernel launch; it takes outputs, saved statistics, inputs,
  * parameters, then scalars, and reads all sizes from the shapes (checked by the ops). Backward methods write activation
  * gradients and add to parameter gradients. Shapes use the letters of {@code sdae_kernels.h}.
+ *
+ * <p>Activations, their gradients and weight matrices are all F32 or all BF16; everything else is F32, ids and keys I32.
  */
 public interface Backend {
-    /** The name users give: {@code cpu}. */
+    /** The name users give: {@code cpu}, {@code cuda} or {@code cuda-sim}. */
     String name();
 
     /** Zeroed, 64-byte aligned device memory, counted; throws when the limit would be passed. */
@@ -28,6 +30,14 @@ public interface Backend {
 
     void download(int[] to, int offset, long from, int count);
 
+    /**
+     * Records the launches of body, which run when the graph does; or returns null, without calling body: the device has no
+     * graphs. Body may not allocate device memory, upload or download, and the memory that it uses must outlive the graph.
+     */
+    default Graph capture(Runnable body) {
+        return null;
+    }
+
     /** y = value. */
     void fill(Tensor y, float value);
 
@@ -39,6 +49,9 @@ public interface Backend {
 
     /** y *= scale. */
     void scale(Tensor y, float scale);
+
+    /** y = x, one F32 and one BF16; rounds to nearest even. */
+    void cast(Tensor y, Tensor x);
 
     /** out [rows, cols] = uniform in [0, 1): see {@link Philox}. ids [rows] I32, key I32 [4] = {seed low, seed high, epoch, purpose}. */
     void randomUniform(Tensor out, Tensor ids, Tensor key);
@@ -174,14 +187,27 @@ public interface Backend {
     /** dx written (training form). */
     void batchNormBackward(Tensor dx, Tensor dy, Tensor x, Tensor mean, Tensor rstd);
 
-    /** One AdamW step over a flat range; hyper [8] = {lr, beta1, beta2, eps, weight decay, 1 - beta1^t, 1 - beta2^t, gradient scale}. */
-    void adamw(Tensor param, Tensor m, Tensor v, Tensor grad, Tensor hyper);
+    /**
+     * One AdamW step over a flat range and what follows it: low = BF16 of param, grad = 0, teacher += (1 - momentum[0]) *
+     * (param - teacher), teacherLow = BF16 of teacher; low, teacher and teacherLow nullable. hyper [8] = {lr, beta1, beta2,
+     * eps, weight decay, 1 - beta1^t, 1 - beta2^t, gradient scale}.
+     */
+    void adamw(
+            Tensor param,
+            Tensor low,
+            Tensor m,
+            Tensor v,
+            Tensor grad,
+            Tensor teacher,
+            Tensor teacherLow,
+            Tensor hyper,
+            Tensor momentum);
 
     /** One LARS step of one tensor; hyper [4] = {lr, momentum, trust, weight decay}; adapt false leaves scaling and decay out. */
     void lars(Tensor param, Tensor mu, Tensor grad, Tensor hyper, boolean adapt);
 
-    /** teacher += (1 - momentum[0]) * (student - teacher), flat. */
-    void ema(Tensor teacher, Tensor student, Tensor momentum);
+    /** teacher += (1 - momentum[0]) * (student - teacher), flat; low = BF16 of teacher, nullable. */
+    void ema(Tensor teacher, Tensor low, Tensor student, Tensor momentum);
 
     /** Sum of squares, accumulated in double over fixed chunks. */
     double sumSquares(Tensor x);

@@ -75,6 +75,15 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public void cast(Tensor y, Tensor x) {
+        if (y.dtype() == DType.BF16) {
+            Native.sk_cast_f32_bf16(y.address(), f(x), y.count());
+        } else {
+            Native.sk_cast_bf16_f32(f(y), x.address(), y.count());
+        }
+    }
+
+    @Override
     public void randomUniform(Tensor out, Tensor ids, Tensor key) {
         Native.sk_random_uniform(
                 f(out), i(ids), i(key), out.shape().rows(), out.shape().last());
@@ -531,8 +540,24 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public void adamw(Tensor param, Tensor m, Tensor v, Tensor grad, Tensor hyper) {
+    public void adamw(
+            Tensor param,
+            Tensor low,
+            Tensor m,
+            Tensor v,
+            Tensor grad,
+            Tensor teacher,
+            Tensor teacherLow,
+            Tensor hyper,
+            Tensor momentum) {
         Native.sk_adamw(f(param), f(m), f(v), f(grad), f(hyper), param.count());
+        fill(grad, 0);
+        if (low != null) {
+            cast(low, param);
+        }
+        if (teacher != null) {
+            ema(teacher, teacherLow, param, momentum);
+        }
     }
 
     @Override
@@ -541,8 +566,11 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public void ema(Tensor teacher, Tensor student, Tensor momentum) {
+    public void ema(Tensor teacher, Tensor low, Tensor student, Tensor momentum) {
         Native.sk_ema(f(teacher), f(student), f(momentum), teacher.count());
+        if (low != null) {
+            cast(low, teacher);
+        }
     }
 
     @Override
@@ -553,7 +581,8 @@ public final class CpuBackend implements Backend {
     /** The address of an F32 tensor. */
     private static long f(Tensor t) {
         if (t.dtype() != DType.F32) {
-            throw new IllegalArgumentException("cpu: this kernel takes F32 tensors, but got " + t);
+            throw new IllegalArgumentException(
+                    "cpu: this kernel takes F32 tensors, but got " + t + "; open the device for BF16 (Devices.open)");
         }
         return t.address();
     }

@@ -8,6 +8,7 @@ public final class Parameter {
     private final String name;
     private final Shape shape;
     private Tensor value;
+    private Tensor low;
     private Tensor grad;
 
     /** {@code name} is the checkpoint key, e.g. {@code blocks.0.attn.qkv.weight}. */
@@ -33,6 +34,11 @@ public final class Parameter {
         return value;
     }
 
+    /** The values as matrix kernels read them: rounded to BF16 where the buffer keeps such a copy, else {@link #value}. */
+    public Tensor matrix() {
+        return low == null ? value() : low;
+    }
+
     /** Whether it is trained: whether it has a gradient. */
     public boolean trainable() {
         return grad != null;
@@ -50,11 +56,12 @@ public final class Parameter {
         return grad;
     }
 
-    void bind(Tensor value, Tensor grad) {
+    void bind(Tensor value, Tensor low, Tensor grad) {
         if (this.value != null) {
             throw new IllegalStateException("parameter " + name + " " + shape + " is in a ParameterBuffer already");
         }
         this.value = value;
+        this.low = low;
         this.grad = grad;
     }
 

@@ -8,7 +8,8 @@ import java.util.Map;
 /**
  * All parameters of a model in flat memory, segment after segment: one range of values, and one of gradients for the
  * segments that are trained. Zeroing is one call, an optimizer launch is one a segment, and two buffers that start with the
- * same segments (student and teacher) line up value by value.
+ * same segments (student and teacher) line up value by value. For a BF16 model a second range holds all values rounded, at
+ * the same places; the optimizer keeps it fresh.
  */
 public final class ParameterBuffer implements AutoCloseable {
     /** Parameters that are treated alike, e.g. {@code encoder.decay}; fixed ones ({@code trainable} false) have no gradient. */
@@ -29,12 +30,18 @@ public final class ParameterBuffer implements AutoCloseable {
     private final Map<String, Parameter> byName = new LinkedHashMap<>();
     private final Tensor values;
     private final Tensor grads;
+    private final Tensor low;
 
     /**
      * @param trained false for a model that is never trained (a teacher): no gradients are allocated
      * @throws IllegalArgumentException when two parameters have one name
      */
     public ParameterBuffer(Backend backend, boolean trained, List<Segment> segments) {
+        this(backend, trained, segments, DType.F32);
+    }
+
+    /** {@code dtype} BF16 adds the rounded copy: see {@link Parameter#matrix}. */
+    public ParameterBuffer(Backend backend, boolean trained, List<Segment> segments, DType dtype) {
         this.backend = backend;
         int start = 0;
         int gradStart = 0;
@@ -49,6 +56,7 @@ public final class ParameterBuffer implements AutoCloseable {
         }
         values = Tensor.persistent(backend, DType.F32, start);
         grads = Tensor.persistent(backend, DType.F32, gradStart);
+        low = dtype == DType.BF16 ? Tensor.persistent(backend, DType.BF16, start) : null;
         ranges.forEach(this::bind);
     }
 
@@ -63,7 +71,9 @@ public final class ParameterBuffer implements AutoCloseable {
             Tensor grad = range.gradStart() < 0
                     ? null
                     : grads.slice(range.gradStart() + offset, count).reshape(sizes);
-            p.bind(values.slice(range.start() + offset, count).reshape(sizes), grad);
+            int start = range.start() + offset;
+            Tensor rounded = low == null ? null : low.slice(start, count).reshape(sizes);
+            p.bind(values.slice(start, count).reshape(sizes), rounded, grad);
             offset += padded(count);
         }
     }
@@ -111,6 +121,18 @@ public final class ParameterBuffer implements AutoCloseable {
         return grads.slice(range.gradStart(), range.count());
     }
 
+    /** The rounded values of one segment, or null: the model is not BF16. */
+    public Tensor low(Range range) {
+        return low == null ? null : low.slice(range.start(), range.count());
+    }
+
+    /** Brings the rounded copy up to date after values were set from outside. */
+    public void round() {
+        if (low != null) {
+            backend.cast(low, values);
+        }
+    }
+
     /** Sets every gradient to zero. */
     public void zeroGrad() {
         backend.fill(grads, 0);
@@ -125,5 +147,8 @@ public final class ParameterBuffer implements AutoCloseable {
     public void close() {
         values.close();
         grads.close();
+        if (low != null) {
+            low.close();
+        }
     }
 }

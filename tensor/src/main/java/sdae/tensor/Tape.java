@@ -139,7 +139,9 @@ public final class Tape implements AutoCloseable {
             throw new IllegalArgumentException("backward: the loss must have one value, but is " + loss.shape()
                     + "; seed other outputs with their gradients");
         }
-        seed(loss, of(new float[] {1}, 1));
+        Tensor one = empty(DType.F32, 1);
+        backend().fill(one, 1);
+        seed(loss, one);
         backward();
     }
 

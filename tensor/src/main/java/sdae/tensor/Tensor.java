@@ -94,13 +94,19 @@ public final class Tensor {
         return new Tensor(block, offset + (long) start * dtype.bytes(), Shape.of(count), dtype, null, backend);
     }
 
-    /** Copies F32 values in; as many as the tensor has. */
+    /** Copies values in, as many as the tensor has; a BF16 tensor rounds them. */
     public Tensor set(float... values) {
         return set(values, 0);
     }
 
-    /** Copies F32 values in, from {@code values[from]} on. */
+    /** Copies values in, from {@code values[from]} on; a BF16 tensor rounds them. */
     public Tensor set(float[] values, int from) {
+        if (dtype == DType.BF16) {
+            Tensor wide = persistent(backend, DType.F32, shape).set(values, from);
+            backend.cast(this, wide);
+            wide.close();
+            return this;
+        }
         require(DType.F32, "set");
         if (from < 0 || values.length - from < count()) {
             throw new IllegalArgumentException(
@@ -130,8 +136,15 @@ public final class Tensor {
         return this;
     }
 
-    /** Copies the values out (F32). */
+    /** Copies the values out (F32 or BF16). */
     public float[] toFloats() {
+        if (dtype == DType.BF16) {
+            Tensor wide = persistent(backend, DType.F32, shape);
+            backend.cast(wide, this);
+            float[] values = wide.toFloats();
+            wide.close();
+            return values;
+        }
         require(DType.F32, "toFloats");
         float[] values = new float[count()];
         backend.download(values, 0, address(), values.length);

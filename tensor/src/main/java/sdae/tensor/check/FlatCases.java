@@ -19,6 +19,8 @@ final class FlatCases {
             cases.add(add(dtype, n));
             cases.add(scale(dtype, n));
             if (dtype == DType.F32) {
+                cases.add(round(n));
+                cases.add(widen(n));
                 cases.add(fillFloats(n));
                 cases.add(sumSquares(n));
             }
@@ -80,6 +82,27 @@ final class FlatCases {
                     }
                 })
                 .flops(n);
+    }
+
+    private static KernelCase round(int n) {
+        return KernelCase.of("cast", "n" + n + " to bf16", DType.BF16)
+                .out("y", n)
+                .floats("x", Fill.NORMAL, n)
+                .exact()
+                .run((backend, t) -> backend.cast(t.get("y"), t.get("x")))
+                .reference((in, out) -> {
+                    System.arraycopy(in.of("x"), 0, out.of("y"), 0, n);
+                    Storage.round(out.of("y"), DType.BF16);
+                });
+    }
+
+    private static KernelCase widen(int n) {
+        return KernelCase.of("cast", "n" + n + " to f32", DType.BF16)
+                .outFloats("y", n)
+                .in("x", n)
+                .exact()
+                .run((backend, t) -> backend.cast(t.get("y"), t.get("x")))
+                .reference((in, out) -> System.arraycopy(in.of("x"), 0, out.of("y"), 0, n));
     }
 
     private static KernelCase sumSquares(int n) {

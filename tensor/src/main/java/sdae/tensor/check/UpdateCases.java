@@ -36,10 +36,10 @@ final class UpdateCases {
                 .changes("param", Fill.NORMAL, n)
                 .changes("m", Fill.NORMAL, n)
                 .changes("v", Fill.squares(), n)
-                .floats("grad", Fill.NORMAL, n)
+                .changes("grad", Fill.NORMAL, n)
                 .floats("hyper", Fill.values(ADAMW), 8)
-                .run((backend, t) ->
-                        backend.adamw(t.get("param"), t.get("m"), t.get("v"), t.get("grad"), t.get("hyper")))
+                .run((backend, t) -> backend.adamw(
+                        t.get("param"), null, t.get("m"), t.get("v"), t.get("grad"), null, null, t.get("hyper"), null))
                 .reference((in, out) -> {
                     double[] h = in.of("hyper");
                     double[] p = out.of("param");
@@ -51,6 +51,7 @@ final class UpdateCases {
                         m[i] = h[1] * m[i] + (1 - h[1]) * g;
                         v[i] = h[2] * v[i] + (1 - h[2]) * g * g;
                         p[i] -= h[0] / h[5] * m[i] / (Math.sqrt(v[i]) / Math.sqrt(h[6]) + h[3]);
+                        out.of("grad")[i] = 0;
                     }
                 })
                 .flops(14.0 * n);
@@ -61,7 +62,7 @@ final class UpdateCases {
                 .changes("teacher", Fill.NORMAL, n)
                 .floats("student", Fill.NORMAL, n)
                 .floats("momentum", Fill.values(0.96), 1)
-                .run((backend, t) -> backend.ema(t.get("teacher"), t.get("student"), t.get("momentum")))
+                .run((backend, t) -> backend.ema(t.get("teacher"), null, t.get("student"), t.get("momentum")))
                 .reference((in, out) -> {
                     double rest = 1 - in.scalar("momentum");
                     for (int i = 0; i < n; i++) {

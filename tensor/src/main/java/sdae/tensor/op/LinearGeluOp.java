@@ -20,7 +20,7 @@ public record LinearGeluOp(Tensor x, Parameter weight, Parameter bias, Tensor pr
         boolean needsGradient = x.needsGradient() || weight.trainable();
         Tensor y = tape.empty(x.dtype(), LinearOp.outputShape("linearGelu", x, weight, bias));
         Tensor pre = needsGradient && tape.recording() ? tape.emptyLike(y) : null;
-        tape.backend().linearGeluForward(y, pre, x, weight.value(), bias.value());
+        tape.backend().linearGeluForward(y, pre, x, weight.matrix(), bias.value());
         return tape.record(new LinearGeluOp(x, weight, bias, pre), y, needsGradient);
     }
 

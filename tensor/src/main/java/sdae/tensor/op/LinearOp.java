@@ -20,7 +20,7 @@ public record LinearOp(Tensor x, Parameter weight, Parameter bias) implements Op
     public static Tensor apply(Tensor x, Parameter weight, Parameter bias) {
         Tape tape = x.tape();
         Tensor y = tape.empty(x.dtype(), outputShape("linear", x, weight, bias));
-        tape.backend().linearForward(y, x, weight.value(), bias.value());
+        tape.backend().linearForward(y, x, weight.matrix(), bias.value());
         return tape.record(new LinearOp(x, weight, bias), y, x.needsGradient() || weight.trainable());
     }
 
@@ -32,6 +32,10 @@ public record LinearOp(Tensor x, Parameter weight, Parameter bias) implements Op
             throw new IllegalArgumentException(op + ": the last size of x must be " + in + " to match weight "
                     + weight.shape() + ", but x is " + x.shape());
         }
+        Checks.that(
+                x.dtype() == weight.matrix().dtype(),
+                op,
+                "x and weight must have one type, but are " + x + " and " + weight.matrix());
         Checks.matches(op, "bias", bias.shape(), "weight", weight.shape(), out);
         return x.shape().withLast(out);
     }
@@ -44,7 +48,7 @@ public record LinearOp(Tensor x, Parameter weight, Parameter bias) implements Op
         }
         if (gradients.wants(x)) {
             Tensor dx = tape.emptyLike(x);
-            tape.backend().linearBackwardInput(dx, dy, weight.value());
+            tape.backend().linearBackwardInput(dx, dy, weight.matrix());
             gradients.add(x, dx);
         }
     }

@@ -37,7 +37,7 @@ public record LinearResidualOp(Tensor x, Parameter weight, Parameter bias, Tenso
                     x.shape(),
                     x.shape().size(0));
         }
-        tape.backend().linearResidualForward(y, x, weight.value(), bias.value(), residual, scale);
+        tape.backend().linearResidualForward(y, x, weight.matrix(), bias.value(), residual, scale);
         return tape.record(
                 new LinearResidualOp(x, weight, bias, residual, scale),
                 y,

@@ -1,6 +1,7 @@
 package sdae.tensor.op;
 
 import sdae.tensor.Checks;
+import sdae.tensor.DType;
 import sdae.tensor.Shape;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
@@ -10,10 +11,10 @@ public final class PatchGather {
     private PatchGather() {}
 
     /**
-     * images [B, C, height, width] to patches [B, n, C*p*p] (channel, row, column) for ids [B, n] I32, or all patches row by
-     * row when ids is null.
+     * images [B, C, height, width] F32 to patches [B, n, C*p*p] (channel, row, column) of type {@code dtype} for ids [B, n]
+     * I32, or all patches row by row when ids is null.
      */
-    public static Tensor apply(Tensor images, Tensor ids, int patch) {
+    public static Tensor apply(Tensor images, Tensor ids, int patch, DType dtype) {
         Shape shape = images.shape();
         Checks.rank("patchGather", "images", shape, 4);
         Checks.that(
@@ -27,7 +28,7 @@ public final class PatchGather {
             Checks.matches("patchGather", "ids", ids.shape(), "images", shape, shape.size(0), count);
         }
         Tape tape = images.tape();
-        Tensor patches = tape.empty(images.dtype(), shape.size(0), count, shape.size(1) * patch * patch);
+        Tensor patches = tape.empty(dtype, shape.size(0), count, shape.size(1) * patch * patch);
         tape.backend().patchGather(patches, images, ids, patch);
         return patches;
     }
