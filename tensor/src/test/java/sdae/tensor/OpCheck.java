@@ -7,14 +7,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import sdae.kernels.Kernels;
 import sdae.kernels.Native;
 
 /**
  * One row of an op's test: inputs, the op, and a naive double function of the forward pass. {@link #run} checks, on every
- * instruction set of this CPU:
+ * instruction set of this CPU and on every other device ({@link TestDevices}):
  *
  * <ul>
  *   <li>the output against the reference, in memory that was NaN before;
@@ -23,16 +25,29 @@ import sdae.kernels.Native;
  *   <li>that an input used by two ops gets the sum of both gradients;
  *   <li>that a second run, and 2, 3 and 7 threads, give the same bits.
  * </ul>
+ *
+ * A device that computes in BF16 does the same with rounded inputs: it may be off by twice what the composition of F32 kernels
+ * on BF16 tensors is off, and one unit in the last place of the largest value.
  */
 public final class OpCheck {
     /** What the op under test sees: activations and parameters, in the order of their declaration. */
     public static final class Inputs {
         private final List<Tensor> activations = new ArrayList<>();
         private final List<Parameter> parameters = new ArrayList<>();
+        private final DType dtype;
         private Tape tape;
+
+        private Inputs(DType dtype) {
+            this.dtype = dtype;
+        }
 
         public Tape tape() {
             return tape;
+        }
+
+        /** The type of activations. */
+        public DType dtype() {
+            return dtype;
         }
 
         public Tensor x(int i) {
@@ -42,9 +57,33 @@ public final class OpCheck {
         public Parameter param(int i) {
             return parameters.get(i);
         }
+
+        /** An activation without gradient; values that the reference sees too should pass through {@link #rounded}. */
+        public Tensor activation(float[] values, int... sizes) {
+            return tape.empty(dtype, sizes).set(values);
+        }
     }
 
-    private record Input(int[] sizes, boolean parameter, float[] values) {}
+    private enum Kind {
+        ACTIVATION,
+        PIXELS,
+        PARAMETER
+    }
+
+    private record Input(int[] sizes, Kind kind, float[] values) {
+        boolean parameter() {
+            return kind == Kind.PARAMETER;
+        }
+
+        /** As a BF16 device sees it: activations and matrices are rounded. */
+        Input rounded() {
+            boolean rounds = kind == Kind.ACTIVATION || (parameter() && sizes.length == 2);
+            return rounds ? new Input(sizes, kind, OpCheck.rounded(values)) : this;
+        }
+    }
+
+    /** The reference's output, and its gradient at some entries of each input. */
+    private record Expected(double[] output, int[][] entries, double[][] gradients) {}
 
     private record Result(float[] output, List<float[]> gradients) {}
 
@@ -78,13 +117,19 @@ public final class OpCheck {
 
     /** An activation with these values. */
     public OpCheck x(int[] sizes, float[] values) {
-        inputs.add(new Input(sizes, false, values));
+        inputs.add(new Input(sizes, Kind.ACTIVATION, values));
+        return this;
+    }
+
+    /** An input that is F32 on every device. */
+    public OpCheck pixels(int... sizes) {
+        inputs.add(new Input(sizes, Kind.PIXELS, normal(sizes)));
         return this;
     }
 
     /** A parameter with standard normal values. */
     public OpCheck param(int... sizes) {
-        inputs.add(new Input(sizes, true, normal(sizes)));
+        inputs.add(new Input(sizes, Kind.PARAMETER, normal(sizes)));
         return this;
     }
 
@@ -114,75 +159,126 @@ public final class OpCheck {
     }
 
     public void run() {
-        double[][] at = inputs.stream().map(i -> doubles(i.values())).toArray(double[][]::new);
-        double[] expected = reference.apply(at);
-        float[] dy = new float[expected.length];
-        for (int i = 0; i < dy.length; i++) {
-            dy[i] = (float) random.nextGaussian();
-        }
+        Expected f32 = expected(inputs, null);
+        float[] dy = normal(f32.output.length);
+        Expected all = expected(inputs, dy);
         forEachIsa(isa -> {
-            String label = name + " on " + isa;
-            Result one = evaluate(dy, 1);
-            assertClose(label + ": output", expected, one.output(), forwardTolerance);
-            if (differentiable) {
-                for (int i = 0; i < inputs.size(); i++) {
-                    checkGradient(label, i, at, dy, one.gradients().get(i));
-                }
-                Result two = evaluate(dy, 2);
-                for (int i = 0; i < inputs.size(); i++) {
-                    double[] doubled = doubles(one.gradients().get(i));
-                    for (int k = 0; k < doubled.length; k++) {
-                        doubled[k] *= 2;
-                    }
-                    assertClose(
-                            label + ": input " + i + " used twice",
-                            doubled,
-                            two.gradients().get(i),
-                            gradientTolerance);
-                }
-            }
+            Backend cpu = new CpuBackend();
+            Result one = checkF32(name + " on " + isa, cpu, all, dy);
             for (int threads : new int[] {1, 2, 3, 7}) {
-                withThreads(threads, () -> {
-                    Result again = evaluate(dy, 1);
-                    String where = label + ": " + threads + " threads";
-                    assertArrayEquals(one.output(), again.output(), where);
-                    for (int i = 0; differentiable && i < inputs.size(); i++) {
-                        assertArrayEquals(
-                                one.gradients().get(i), again.gradients().get(i), where + ", gradient " + i);
-                    }
-                });
+                withThreads(threads, () -> same(name + " on " + isa + ", " + threads + " threads", one, cpu, dy));
             }
         });
+        for (Backend device : TestDevices.others()) {
+            String label = name + " on " + device.name();
+            same(label, checkF32(label, device, all, dy), device, dy);
+            checkBf16(label + " bf16", device);
+        }
+    }
+
+    private void same(String label, Result one, Backend backend, float[] dy) {
+        Result again = evaluate(backend, DType.F32, inputs, dy, 1);
+        assertArrayEquals(one.output, again.output, label);
+        for (int i = 0; i < one.gradients.size(); i++) {
+            assertArrayEquals(one.gradients.get(i), again.gradients.get(i), label + ", gradient " + i);
+        }
+    }
+
+    private Result checkF32(String label, Backend backend, Expected expected, float[] dy) {
+        Result one = evaluate(backend, DType.F32, inputs, dy, 1);
+        assertClose(label + ": output", expected.output, one.output, forwardTolerance);
+        if (differentiable) {
+            for (int i = 0; i < inputs.size(); i++) {
+                // grad - 0.5 has lost what 0.5 + grad rounds away
+                double lost = inputs.get(i).parameter() ? 2e-7 : 1e-7;
+                double allowed = gradientTolerance * largest(expected.gradients[i], one.gradients.get(i)) + lost;
+                assertGradient(label, i, expected, one, allowed);
+            }
+            checkTwice(label, one, evaluate(backend, DType.F32, inputs, dy, 2), gradientTolerance);
+        }
+        return one;
+    }
+
+    private void checkBf16(String label, Backend backend) {
+        List<Input> rounded = inputs.stream().map(Input::rounded).toList();
+        float[] dy = rounded(normal(expected(rounded, null).output.length));
+        Expected expected = expected(rounded, dy);
+        Result yardstick = evaluate(Devices.open("cpu", DType.BF16), DType.BF16, rounded, dy, 1);
+        Result one = evaluate(backend, DType.BF16, rounded, dy, 1);
+        double[] output = expected.output;
+        double off = 0;
+        for (int k = 0; k < output.length; k++) {
+            off = Math.max(off, Math.abs(output[k] - yardstick.output[k]));
+        }
+        double largest = largest(output, one.output);
+        assertClose(label + ": output", output, one.output, 2 * off / largest + Tolerance.BF16_ULP);
+        if (differentiable) {
+            for (int i = 0; i < inputs.size(); i++) {
+                double error = gradientError(i, expected, yardstick);
+                double scale = largest(expected.gradients[i], one.gradients.get(i));
+                // what is left where values of size 1 cancel
+                double lost = 1e-6;
+                assertGradient(label, i, expected, one, 2 * error + Tolerance.BF16_ULP * scale + lost);
+            }
+            checkTwice(label, one, evaluate(backend, DType.BF16, rounded, dy, 2), Tolerance.BF16_ULP);
+        }
+    }
+
+    private void checkTwice(String label, Result one, Result two, double tolerance) {
+        assertArrayEquals(one.output, two.output, label + ": output of the first of two uses");
+        for (int i = 0; i < inputs.size(); i++) {
+            double[] doubled = doubles(one.gradients.get(i));
+            for (int k = 0; k < doubled.length; k++) {
+                doubled[k] *= 2;
+            }
+            assertClose(label + ": input " + i + " used twice", doubled, two.gradients.get(i), tolerance);
+        }
+    }
+
+    private static void assertGradient(String label, int input, Expected expected, Result actual, double allowed) {
+        for (int e = 0; e < expected.entries[input].length; e++) {
+            int k = expected.entries[input][e];
+            String where = label + ": gradient of input " + input + " at " + k;
+            assertEquals(expected.gradients[input][e], actual.gradients.get(input)[k], allowed, where);
+        }
+    }
+
+    private static double gradientError(int input, Expected expected, Result actual) {
+        double error = 0;
+        for (int e = 0; e < expected.entries[input].length; e++) {
+            float got = actual.gradients.get(input)[expected.entries[input][e]];
+            error = Math.max(error, Math.abs(expected.gradients[input][e] - got));
+        }
+        return error;
+    }
+
+    private static double largest(double[] a, float[] b) {
+        double largest = 1e-6;
+        for (double v : a) {
+            largest = Math.max(largest, Math.abs(v));
+        }
+        for (float v : b) {
+            largest = Math.max(largest, Math.abs(v));
+        }
+        return largest;
     }
 
     /** Runs the op `uses` times on the same inputs in one step. */
-    private Result evaluate(float[] dy, int uses) {
-        Backend backend = new CpuBackend();
-        Inputs in = new Inputs();
-        List<Parameter> parameters = new ArrayList<>();
-        for (int i = 0; i < inputs.size(); i++) {
-            if (inputs.get(i).parameter()) {
-                parameters.add(new Parameter("p" + i, inputs.get(i).sizes()));
+    private Result evaluate(Backend backend, DType dtype, List<Input> given, float[] dy, int uses) {
+        Inputs in = new Inputs(dtype);
+        for (int i = 0; i < given.size(); i++) {
+            if (given.get(i).parameter()) {
+                in.parameters.add(new Parameter("p" + i, given.get(i).sizes()));
             }
         }
-        in.parameters.addAll(parameters);
-        var segment = new ParameterBuffer.Segment("all", true, parameters);
-        try (ParameterBuffer buffer = new ParameterBuffer(backend, differentiable, List.of(segment));
+        var segment = new ParameterBuffer.Segment("all", true, in.parameters);
+        try (ParameterBuffer buffer = new ParameterBuffer(backend, differentiable, List.of(segment), dtype);
                 Arena arena = new Arena(backend, true);
                 Tape tape = arena.open()) {
             in.tape = tape;
             backend.fill(buffer.grads(), GRAD_BEFORE);
-            for (Input input : inputs) {
-                if (!input.parameter()) {
-                    Tensor x = tape.of(input.values(), input.sizes());
-                    in.activations.add(differentiable ? tape.variable(x) : x);
-                }
-            }
-            for (int i = 0, p = 0; i < inputs.size(); i++) {
-                if (inputs.get(i).parameter()) {
-                    parameters.get(p++).value().set(inputs.get(i).values());
-                }
-            }
+            fill(in, given);
+            buffer.round();
             List<Tensor> outputs = new ArrayList<>();
             for (int u = 0; u < uses; u++) {
                 outputs.add(kernel.apply(in));
@@ -192,18 +288,31 @@ public final class OpCheck {
                 return new Result(output, List.of());
             }
             for (Tensor y : outputs) {
-                tape.seed(y, tape.of(dy, y.shape().sizes()));
+                tape.seed(y, tape.empty(y.dtype(), y.shape()).set(dy));
             }
             tape.backward();
-            return new Result(output, gradients(in));
+            return new Result(output, gradients(in, given));
         }
     }
 
-    private List<float[]> gradients(Inputs in) {
+    private void fill(Inputs in, List<Input> given) {
+        int p = 0;
+        for (Input input : given) {
+            if (input.parameter()) {
+                in.parameters.get(p++).value().set(input.values());
+            } else {
+                DType dtype = input.kind() == Kind.PIXELS ? DType.F32 : in.dtype;
+                Tensor x = in.tape.empty(dtype, input.sizes()).set(input.values());
+                in.activations.add(differentiable ? in.tape.variable(x) : x);
+            }
+        }
+    }
+
+    private static List<float[]> gradients(Inputs in, List<Input> given) {
         List<float[]> gradients = new ArrayList<>();
         int x = 0;
         int p = 0;
-        for (Input input : inputs) {
+        for (Input input : given) {
             if (input.parameter()) {
                 float[] grad = in.parameters.get(p++).grad().toFloats();
                 for (int k = 0; k < grad.length; k++) {
@@ -218,22 +327,22 @@ public final class OpCheck {
         return gradients;
     }
 
-    private void checkGradient(String label, int input, double[][] at, float[] dy, float[] actual) {
-        int n = actual.length;
-        int stride = Math.max(1, n / CHECKED_ENTRIES);
-        double largest = 0;
-        for (float g : actual) {
-            largest = Math.max(largest, Math.abs(g));
-        }
-        for (int k = random.nextInt(stride); k < n; k += stride) {
-            double expected = difference(at, input, k, dy);
-            double allowed = gradientTolerance * Math.max(largest, Math.abs(expected)) + 1e-7;
-            if (inputs.get(input).parameter()) {
-                // grad - 0.5 has lost what 0.5 + grad rounds away
-                allowed += 1e-7;
+    /** The reference at these inputs; without dy, its output alone. */
+    private Expected expected(List<Input> given, float[] dy) {
+        double[][] at = given.stream().map(i -> doubles(i.values())).toArray(double[][]::new);
+        int[][] entries = new int[at.length][0];
+        double[][] gradients = new double[at.length][0];
+        for (int i = 0; differentiable && dy != null && i < at.length; i++) {
+            int n = at[i].length;
+            int stride = Math.max(1, n / CHECKED_ENTRIES);
+            int first = random.nextInt(stride);
+            entries[i] = IntStream.iterate(first, k -> k < n, k -> k + stride).toArray();
+            gradients[i] = new double[entries[i].length];
+            for (int e = 0; e < entries[i].length; e++) {
+                gradients[i][e] = difference(at, i, entries[i][e], dy);
             }
-            assertEquals(expected, actual[k], allowed, label + ": gradient of input " + input + " at " + k);
         }
+        return new Expected(reference.apply(at), entries, gradients);
     }
 
     private double difference(double[][] at, int input, int k, float[] dy) {
@@ -259,6 +368,16 @@ public final class OpCheck {
             sum += a[i] * b[i];
         }
         return sum;
+    }
+
+    /** Rounded to BF16, to nearest even. */
+    public static float[] rounded(float[] values) {
+        float[] rounded = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+            int bits = Float.floatToRawIntBits(values[i]);
+            rounded[i] = Float.intBitsToFloat((bits + 0x7FFF + (bits >>> 16 & 1)) & 0xFFFF0000);
+        }
+        return rounded;
     }
 
     /** Largest difference at most tolerance times the largest expected value. */
@@ -289,6 +408,15 @@ public final class OpCheck {
             }
         } finally {
             Kernels.useIsa(forced == null || forced.isEmpty() ? "auto" : forced);
+        }
+    }
+
+    /** Runs body on the CPU, with each of its instruction sets, and on every other device; the text names which. */
+    public static void forEachDevice(BiConsumer<String, Backend> body) {
+        Backend cpu = new CpuBackend();
+        forEachIsa(isa -> body.accept(isa, cpu));
+        for (Backend device : TestDevices.others()) {
+            body.accept(device.name(), device);
         }
     }
 

@@ -11,18 +11,17 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** The kernels that move parameters and running statistics, against the same formulas in double. */
 class UpdateKernelTest {
-    private final Backend backend = new CpuBackend();
-
     /** An in-place kernel on tensors with these values. */
     private interface Kernel {
-        void run(Tape tape, Tensor[] state);
+        void run(Backend backend, Tape tape, Tensor[] state);
     }
 
     /** What a kernel makes of `before`, on every instruction set, with one bit pattern for every thread count. */
     private void check(double[][] expected, float[][] before, Kernel kernel) {
-        OpCheck.forEachIsa(isa -> {
+        OpCheck.forEachDevice((isa, backend) -> {
             List<float[]> first = new ArrayList<>();
-            for (int threads : new int[] {1, 2, 3, 7}) {
+            int[] counts = backend instanceof CpuBackend ? new int[] {1, 2, 3, 7} : new int[] {1};
+            for (int threads : counts) {
                 OpCheck.withThreads(threads, () -> {
                     try (Arena arena = new Arena(backend);
                             Tape tape = arena.open()) {
@@ -30,7 +29,7 @@ class UpdateKernelTest {
                         for (int i = 0; i < state.length; i++) {
                             state[i] = tape.of(before[i], before[i].length);
                         }
-                        kernel.run(tape, state);
+                        kernel.run(backend, tape, state);
                         for (int i = 0; i < state.length; i++) {
                             String where = isa + ", " + threads + " threads, tensor " + i;
                             float[] after = state[i].toFloats();
@@ -45,6 +44,12 @@ class UpdateKernelTest {
                 });
             }
         });
+    }
+
+    private static void adamw(Backend backend, Tape tape, Tensor[] s, float[] grad, float[] hyper) {
+        Tensor g = tape.of(grad, grad.length);
+        backend.adamw(s[0], null, s[1], s[2], g, null, null, tape.of(hyper, hyper.length), null);
+        assertArrayEquals(new float[grad.length], g.toFloats(), "the gradient is cleared");
     }
 
     @ParameterizedTest
@@ -68,10 +73,7 @@ class UpdateKernelTest {
             expected[1][i] = m1;
             expected[2][i] = v1;
         }
-        check(
-                expected,
-                new float[][] {param, m, v},
-                (tape, s) -> backend.adamw(s[0], s[1], s[2], tape.of(grad, n), tape.of(h, h.length)));
+        check(expected, new float[][] {param, m, v}, (backend, tape, s) -> adamw(backend, tape, s, grad, h));
     }
 
     @Test
@@ -80,7 +82,7 @@ class UpdateKernelTest {
         check(
                 new double[][] {{0.95, -1.9}, {0, 0}, {0, 0}},
                 new float[][] {{1, -2}, {0, 0}, {0, 0}},
-                (tape, s) -> backend.adamw(s[0], s[1], s[2], tape.of(new float[2], 2), tape.of(h, h.length)));
+                (backend, tape, s) -> adamw(backend, tape, s, new float[2], h));
     }
 
     @ParameterizedTest
@@ -108,7 +110,7 @@ class UpdateKernelTest {
             check(
                     expected,
                     new float[][] {param, mu},
-                    (tape, s) -> backend.lars(s[0], s[1], tape.of(grad, n), tape.of(h, 4), adapt));
+                    (backend, tape, s) -> backend.lars(s[0], s[1], tape.of(grad, n), tape.of(h, 4), adapt));
         }
     }
 
@@ -118,11 +120,11 @@ class UpdateKernelTest {
         check(
                 new double[][] {{-1, -2}, {2, 4}},
                 new float[][] {{0, 0}, {0, 0}},
-                (tape, s) -> backend.lars(s[0], s[1], tape.of(new float[] {2, 4}, 2), tape.of(h, 4), true));
+                (backend, tape, s) -> backend.lars(s[0], s[1], tape.of(new float[] {2, 4}, 2), tape.of(h, 4), true));
         check(
                 new double[][] {{1, -2}, {0, 0}},
                 new float[][] {{1, -2}, {0, 0}},
-                (tape, s) -> backend.lars(s[0], s[1], tape.of(new float[2], 2), tape.of(h, 4), true));
+                (backend, tape, s) -> backend.lars(s[0], s[1], tape.of(new float[2], 2), tape.of(h, 4), true));
     }
 
     @ParameterizedTest
@@ -134,20 +136,22 @@ class UpdateKernelTest {
         for (int i = 0; i < n; i++) {
             expected[i] = 0.96f * (double) teacher[i] + (1.0 - 0.96f) * student[i];
         }
-        check(new double[][] {expected}, new float[][] {teacher}, (tape, s) -> {
-            backend.ema(s[0], tape.of(student, n), tape.of(new float[] {0.96f}, 1));
+        check(new double[][] {expected}, new float[][] {teacher}, (backend, tape, s) -> {
+            backend.ema(s[0], null, tape.of(student, n), tape.of(new float[] {0.96f}, 1));
         });
     }
 
     @Test
     void emaOfEqualWeightsKeepsTheirBits() {
         float[] weights = normal(1000, 10);
-        try (Arena arena = new Arena(backend);
-                Tape tape = arena.open()) {
-            Tensor teacher = tape.of(weights, 1000);
-            backend.ema(teacher, tape.of(weights, 1000), tape.of(new float[] {0.99f}, 1));
-            assertArrayEquals(weights, teacher.toFloats());
-        }
+        OpCheck.forEachDevice((where, backend) -> {
+            try (Arena arena = new Arena(backend);
+                    Tape tape = arena.open()) {
+                Tensor teacher = tape.of(weights, 1000);
+                backend.ema(teacher, null, tape.of(weights, 1000), tape.of(new float[] {0.99f}, 1));
+                assertArrayEquals(weights, teacher.toFloats(), where);
+            }
+        });
     }
 
     @ParameterizedTest
@@ -177,11 +181,16 @@ class UpdateKernelTest {
             kept[1][c] = runningVar[c];
         }
         float[][] before = {runningMean, runningVar};
-        check(moved, before, (tape, s) -> batchNorm(tape, s, x, rows, true));
-        check(kept, before, (tape, s) -> OpCheck.assertClose("y", evaluated, batchNorm(tape, s, x, rows, false), 1e-6));
+        check(moved, before, (backend, tape, s) -> batchNorm(backend, tape, s, x, rows, true));
+        check(
+                kept,
+                before,
+                (backend, tape, s) ->
+                        OpCheck.assertClose("y", evaluated, batchNorm(backend, tape, s, x, rows, false), 1e-6));
     }
 
-    private float[] batchNorm(Tape tape, Tensor[] running, float[] x, int rows, boolean training) {
+    private static float[] batchNorm(
+            Backend backend, Tape tape, Tensor[] running, float[] x, int rows, boolean training) {
         int cols = x.length / rows;
         Tensor y = tape.empty(DType.F32, rows, cols);
         Tensor mean = tape.empty(DType.F32, cols);

@@ -9,7 +9,7 @@ import java.util.Random;
 import java.util.function.IntPredicate;
 import org.junit.jupiter.api.Test;
 import sdae.tensor.Arena;
-import sdae.tensor.CpuBackend;
+import sdae.tensor.Backend;
 import sdae.tensor.OpCheck;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
@@ -31,9 +31,9 @@ class CosineLossEdgeTest {
         return values;
     }
 
-    private static Result run(float[] pred, float[] teacher, Axis axis, boolean center) {
+    private static Result run(Backend backend, float[] pred, float[] teacher, Axis axis, boolean center) {
         int tokens = pred.length / (FOLDS * COLS);
-        try (Arena arena = new Arena(new CpuBackend(), true);
+        try (Arena arena = new Arena(backend, true);
                 Tape tape = arena.open()) {
             Tensor x = tape.variable(tape.of(pred, FOLDS, tokens, COLS));
             Tensor loss = CosineLossOp.apply(x, tape.of(teacher, FOLDS, tokens, COLS), axis, center);
@@ -49,8 +49,8 @@ class CosineLossEdgeTest {
         float[] teacher = normal(2, pred.length);
         double expected = Reference.cosineLoss(
                 OpCheck.doubles(pred), OpCheck.doubles(teacher), FOLDS, tokens, COLS, 0, axis == Axis.TOKEN, center)[0];
-        OpCheck.forEachIsa(isa -> {
-            Result result = run(pred, teacher, axis, center);
+        OpCheck.forEachDevice((isa, backend) -> {
+            Result result = run(backend, pred, teacher, axis, center);
             assertEquals(expected, result.loss(), 1e-6, isa);
             for (int i = 0; i < pred.length; i++) {
                 float g = result.gradient()[i];
@@ -104,11 +104,11 @@ class CosineLossEdgeTest {
         float[] teacher = normal(2, FOLDS * 12 * COLS);
         float[] pred = normal(1, FOLDS * 12 * COLS);
         pred[15 * COLS + 4] = Float.NaN;
-        OpCheck.forEachIsa(isa -> {
+        OpCheck.forEachDevice((isa, backend) -> {
             for (Axis axis : Axis.values()) {
-                assertTrue(Float.isNaN(run(pred, teacher, axis, false).loss()), isa + " " + axis);
+                assertTrue(Float.isNaN(run(backend, pred, teacher, axis, false).loss()), isa + " " + axis);
             }
-            assertTrue(Float.isNaN(run(pred, teacher, Axis.TOKEN, true).loss()), isa + " centred");
+            assertTrue(Float.isNaN(run(backend, pred, teacher, Axis.TOKEN, true).loss()), isa + " centred");
         });
     }
 }

@@ -12,7 +12,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import sdae.tensor.Arena;
-import sdae.tensor.CpuBackend;
 import sdae.tensor.OpCheck;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
@@ -50,19 +49,19 @@ class TokenOpTest {
     @CsvSource({"1,2,1,1", "3,49,12,36", "2,64,16,48", "2,196,49,147", "5,31,7,20", "1,1024,256,768"})
     void patchMaskRanksTheNoiseWithTiesByIndex(int batch, int patches, int visible, int used) {
         Shuffle s = Shuffle.of(batch, patches, visible, used);
-        OpCheck.forEachIsa(isa -> {
-            try (Arena arena = new Arena(new CpuBackend(), true);
+        OpCheck.forEachDevice((where, backend) -> {
+            try (Arena arena = new Arena(backend, true);
                     Tape tape = arena.open()) {
                 PatchMask mask = s.mask(tape);
                 int[] keep = mask.idsKeep().toInts();
                 int[] masked = mask.idsMasked().toInts();
-                assertArrayEquals(s.rank(), mask.idsRestore().toInts(), isa);
+                assertArrayEquals(s.rank(), mask.idsRestore().toInts(), where);
                 for (int b = 0; b < batch; b++) {
                     for (int i = 0; i < visible; i++) {
-                        assertEquals(s.order()[b * patches + i], keep[b * visible + i], isa);
+                        assertEquals(s.order()[b * patches + i], keep[b * visible + i], where);
                     }
                     for (int i = 0; i < used; i++) {
-                        assertEquals(s.order()[b * patches + visible + i], masked[b * used + i], isa);
+                        assertEquals(s.order()[b * patches + visible + i], masked[b * used + i], where);
                     }
                 }
             }
@@ -77,8 +76,9 @@ class TokenOpTest {
         int[] ids = s.order();
         for (boolean all : new boolean[] {true, false}) {
             OpCheck.op("patchGather")
-                    .x(batch, channels, height, width)
-                    .kernel(c -> PatchGather.apply(c.x(0), all ? null : c.tape().of(ids, batch, patches), patch))
+                    .pixels(batch, channels, height, width)
+                    .kernel(c ->
+                            PatchGather.apply(c.x(0), all ? null : c.tape().of(ids, batch, patches), patch, c.dtype()))
                     .reference(v -> patches(v[0], all ? null : ids, batch, channels, height, width, patch))
                     .forwardOnly()
                     .run();
@@ -231,12 +231,12 @@ class TokenOpTest {
                     expected[r * cols + c] = random.uniform();
                 }
             }
-            OpCheck.forEachIsa(isa -> {
-                try (Arena arena = new Arena(new CpuBackend(), true);
+            OpCheck.forEachDevice((where, backend) -> {
+                try (Arena arena = new Arena(backend, true);
                         Tape tape = arena.open()) {
                     Tensor out = tape.empty(sdae.tensor.DType.F32, ids.length, cols);
                     tape.backend().randomUniform(out, tape.of(ids, ids.length), tape.of(key, 4));
-                    assertArrayEquals(expected, out.toFloats(), isa);
+                    assertArrayEquals(expected, out.toFloats(), where);
                 }
             });
         }

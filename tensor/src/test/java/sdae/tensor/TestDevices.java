@@ -1,0 +1,25 @@
+package sdae.tensor;
+
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The devices beside the CPU that tests run on: those of {@code -Dsdae.test.devices=cuda-sim} (comma separated).
+ */
+public final class TestDevices {
+    private static final List<Backend> OTHERS = open();
+
+    private TestDevices() {}
+
+    public static List<Backend> others() {
+        return OTHERS;
+    }
+
+    private static List<Backend> open() {
+        String names = System.getProperty("sdae.test.devices", "");
+        return Arrays.stream(names.split(",", -1))
+                .filter(name -> !name.isBlank())
+                .map(Devices::open)
+                .toList();
+    }
+}
