@@ -36,7 +36,7 @@
 //                        sm_80/86/89   sm_90   sm_100   sm_120   shared   blocks
 //   forward_bf16_t128            194       198      184      190    64 KB       2
 //   gelu_forward_bf16_t128       194       198      184      190    64 KB       2
-//   residual_forward_bf16_t128   194       198      184      190    64 KB       2
+//   residual_forward_bf16_t128   194       198      184      188    64 KB       2
 //   backward_input_bf16_t128     190       196      188      194    64 KB       2
 //   backward_weight_bf16_t128    212       214      214      216    64 KB       2
 //   forward_bf16_t64              88        94       78       84    32 KB       4

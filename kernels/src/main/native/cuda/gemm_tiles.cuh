@@ -189,7 +189,6 @@ struct Tile {
   static constexpr int kM = kTileM / 32, kN = kTileN / 16;  // tiles of 16 x 8 of a warp
   static constexpr int kTileRows = kTileM, kTileCols = kTileN, kStage = A::kBytes + B::kBytes;
   static constexpr int kDepth = A::kDepth, kStep = kDepth / 2;
-  static constexpr int kGroup = 4;  // f32: tiles of 16 x 8 summed at once, enough to hide the latency of an mma
 
   float c[kM][kN][4];
   float sums[kM][2];
@@ -276,7 +275,7 @@ struct Tile {
     }
   }
 
-  /** 3xTF32. */
+  /** 3xTF32. The kN independent sums hide the latency of an mma. */
   template <bool kEdge>
   __device__ void multiply_step_split(unsigned stage, int step, bool with_sums) {
     unsigned big_b[kN / 2][2][2], small_b[kN / 2][2][2];
@@ -294,21 +293,17 @@ struct Tile {
       A::fetch(a, stage, row + i * 16, step);
       add_sums(i, a, with_sums);
       split(big_a, small_a, a);
+      float part[kN][4] = {};
 #pragma unroll
-      for (int g = 0; g < kN; g += kGroup) {
-        float part[kGroup][4] = {};
+      for (int term = 0; term < 3; term++)
 #pragma unroll
-        for (int term = 0; term < 3; term++)
+        for (int j = 0; j < kN; j++)
+          if (!kEdge || j < n_tiles)
+            mma_tf32(part[j], term == 0 ? small_a : big_a, term == 1 ? small_b[j / 2][j % 2] : big_b[j / 2][j % 2]);
 #pragma unroll
-          for (int j = 0; j < kGroup; j++)
-            if (!kEdge || g + j < n_tiles)
-              mma_tf32(part[j], term == 0 ? small_a : big_a,
-                       term == 1 ? small_b[(g + j) / 2][j % 2] : big_b[(g + j) / 2][j % 2]);
+      for (int j = 0; j < kN; j++)
 #pragma unroll
-        for (int j = 0; j < kGroup; j++)
-#pragma unroll
-          for (int v = 0; v < 4; v++) c[i][g + j][v] += part[j][v];
-      }
+        for (int v = 0; v < 4; v++) c[i][j][v] += part[j][v];
     }
   }
 
