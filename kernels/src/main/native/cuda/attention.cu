@@ -3,11 +3,10 @@
 //   Shapes   qkv, dqkv [B, N, 3, H, Dh] read and written in place, out, dout [B, N, H, Dh], lse [B, H, N] f32 (nullable
 //            in the forward); T bf16 or f32; any Dh in 16..128, rows that are no whole chunks of 16 bytes (odd Dh, or
 //            pointers off 16 bytes) value by value
-//   Variant  _n<n>_d<d> for N <= n tokens and Dh <= d: take the smallest n, then the smallest d, that has both and
-//   whose
-//            shared memory (the launch's fourth number) the device grants a block (163 KB on sm_80, 227 KB on sm_90 and
-//            sm_100, 99 KB on sm_86, 89 and 120); if there is none, attention_tiled.cu
-//   Launch   grid: x tokens (n of them an item: always one block), y heads, z images
+//   Variant  _n<n>_d<d> for N <= n tokens and Dh <= d: of those below whose shared memory (the launch's fourth number)
+//            the device grants a block, the one with the smallest n, then the smallest d; if there is none, a kernel of
+//            attention_tiled.cu. A block gets 163 KB on sm_80, 227 KB on sm_90 and sm_100, 99 KB on sm_86, 89, 120.
+//   Launch   grid: x tokens (n of them an item: always one block), y heads, z images (both below 65,536)
 //   Forward  a warp has 16 queries and whole rows of scores in registers: the true maximum first, then exp2 with the
 //            scale in one FFMA, no rescaling; P is packed in place as the A operand of P v; the sum divides out, not P.
 //            More queries than warps: a warp takes every kWarps-th 16.
@@ -16,11 +15,11 @@
 //   Stores   two lanes of a quad swap halves so that a quad writes 32 bytes of a row at once (8 bytes a lane): whole
 //            sectors, as 16-byte stores by way of shared memory would give, without its traffic and its barrier
 //   Numbers  counted by simulation, bf16, one head, forward / backward; registers of sm_80:
-//              N=50, Dh=64   25,600 + lse 200 / 44,800 bytes; 240 / 608 mma;    80 / 96 registers
-//              N=197, Dh=32  51,220 / 101,652 bytes;          1,326 / 3,380 mma; 165 / 128 registers
-//            = compulsory bytes in whole sectors, and mma of the padded tiles; no bank conflict in any variant;
-//            backward of n > 56: 128 registers let two blocks of 7 warps on an SM (a quarter of the SM holds 4 warps of
-//            them)
+//              N=50, Dh=64   25,600 + lse 200 / 44,800 bytes; 240 / 608 mma;     79 / 96 registers
+//              N=197, Dh=32  51,220 / 101,652 bytes;          1,326 / 3,380 mma; 164 / 128 registers
+//            = compulsory bytes in whole sectors, and mma of the padded tiles (3,380: key tiles of 16, not 8); no bank
+//            conflict in any variant. n200_d32 backward: 128 registers let two blocks of 7 warps on an SM, a quarter of
+//            which then has 4 warps.
 //   FLOPs    4 N^2 Dh forward, 10 N^2 Dh backward
 //   Source   Vaswani et al. 2017, arXiv:1706.03762, eq. 1; backward as in Dao et al. 2022, arXiv:2205.14135, B.4
 #include "attention_backward.cuh"
@@ -88,6 +87,9 @@ __device__ inline void forward(T* out, float* lse, const T* qkv, int tokens, int
   SK_LAUNCH(sk_attention_backward_##T##_n##N##_d##D, WARPS * 32, N, 1, (attention::KeysPlan<T, N, D>::kBytes))
 
 typedef float f32;
+
+// BLOCKS: how many of them registers must leave room for on an SM. As many as the shared memory of sm_80 holds, less
+// where ptxas would spill for it on some architecture (f32 forward n256_d32 spills even alone: tiled).
 SK_ATTENTION_FORWARD(bf16, 56, 32, 4, 6)
 SK_ATTENTION_FORWARD(bf16, 56, 64, 4, 6)
 SK_ATTENTION_FORWARD(bf16, 56, 80, 4, 5)

@@ -1,4 +1,8 @@
-// attention_backward.cuh: the two designs of the whole-head gradient.
+// attention_backward.cuh: the gradient where a warp can hold 16 whole rows of S and of dP (n56).
+//
+//   S = q k^T and the softmax anew, dP = dout v^T, D = rowsum(P dP), dS = scale P (dP - D), all in registers; dq = dS k
+//   straight from them. P and dS go to shared memory once (P over v, which is done with), for dv = P^T dout and
+//   dk = dS^T q, whose warps own keys. Seven tensors moved: q, k, v, dout, dq, dk, dv.
 #pragma once
 #include "attention_rows.cuh"
 

@@ -1,5 +1,11 @@
 // attention_keys.cuh: the gradient where whole rows of S and dP are too many registers: a warp owns keys and walks the
-// queries.
+// queries, 16 at a time.
+//
+//   S^T = k q^T and dP^T = v dout^T, 16 queries wide, stay in registers and serve as A operands as they are:
+//   dv += P^T dout, dk += dS^T q. dS alone goes through shared memory, for dq = dS k, which needs all keys. P comes
+//   from lse and D = rowsum(dout out) from out, both found at the start: eight tensors moved and lse. Registers decide
+//   the shape: dk and dv of a warp's keys take kMany * kD of them, so two key tiles a warp at Dh = 32, one above (bf16,
+//   n200 d32: 7 warps x 2; d64 and d80: 13 x 1).
 #pragma once
 #include "attention_statistics.cuh"
 
