@@ -17,7 +17,7 @@
 //   Traffic  axis 1 reads 2b F n D bytes; axis 0 reads 3b F n D (5b if centred), all but the first 2b from cache;
 //            backward reads 2b F n D, writes b F n D; axis 0 writes or reads 20 F D bytes of stats
 //   FLOPs    about 13 F n D forward, 8 F n D backward: memory-bound
-//   Regs     130 at most, sm_80 to sm_120; no spills, no stack
+//   Regs     144 at most, sm_80 to sm_120; no spills, no stack
 //   Source   SdAE engine_pretrain.py, train_one_epoch (cosine_similarity with its default dim=1: axis 0)
 #include "rows.cuh"
 

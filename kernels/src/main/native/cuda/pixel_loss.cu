@@ -11,7 +11,7 @@
 //   Order    an image is read row by row of a patch (4 bytes a lane, whole sectors at p 8, 16, ...) into shared memory,
 //            where a value's place is its place in pred: neighbours lie C words apart, no conflict while C is odd
 //   Traffic  forward and backward read (4 + b) B M P bytes, backward writes b B M P
-//   Regs     146 at most, sm_80 to sm_120; no spills, no stack
+//   Regs     149 at most, sm_80 to sm_120; no spills, no stack
 //   Source   He et al. 2021, arXiv:2111.06377, section 3 (reconstruction target)
 #include "rows.cuh"
 

@@ -9,7 +9,7 @@
 //   Tiles    a row of each is held in registers by a warp (D <= 1024) or by the block of 128 threads: item of x = a
 //            token, 8 a block; the tokens of a block are added up in f64, then ..._sum adds up the blocks
 //   Traffic  forward and backward read 2b F n D bytes, backward writes b F n D: the target is never stored
-//   Regs     126 at most, sm_80 to sm_120; no spills, no stack
+//   Regs     127 at most, sm_80 to sm_120; no spills, no stack
 //   Source   Girshick 2015, arXiv:1504.08083, equation 3 (smooth L1, beta 1)
 #include "rows.cuh"
 
