@@ -222,6 +222,9 @@ Context& current();
 std::shared_ptr<Context> current_or_null();
 /** A stream handle, special ones included. */
 std::shared_ptr<Stream> stream_of(CUstream handle);
+/** What the per-thread forms of calls (_ptsz) take a null stream for. */
+inline CUstream or_per_thread(CUstream stream) { return stream ? stream : CU_STREAM_PER_THREAD; }
+void check_device(CUdevice device);
 /** The host waits for all work of a context. */
 void synchronize(Context& context);
 /** A call that must not happen while a stream captures; it ends the capture. */

@@ -175,31 +175,29 @@ void forbid_default_stream_in_capture(const Stream& stream) {
 
 using namespace sim;
 
-static CUstream own(CUstream stream) { return stream ? stream : CU_STREAM_PER_THREAD; }
-
 SIM_API CUresult cuStreamBeginCapture_v2(CUstream stream, CUstreamCaptureMode mode) {
   return api("cuStreamBeginCapture", [&] { begin_capture(stream, mode); });
 }
 SIM_API CUresult cuStreamBeginCapture_v2_ptsz(CUstream stream, CUstreamCaptureMode mode) {
-  return cuStreamBeginCapture_v2(own(stream), mode);
+  return cuStreamBeginCapture_v2(or_per_thread(stream), mode);
 }
 SIM_API CUresult cuStreamBeginCapture(CUstream stream) {
   return cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_GLOBAL);
 }
-SIM_API CUresult cuStreamBeginCapture_ptsz(CUstream stream) { return cuStreamBeginCapture(own(stream)); }
+SIM_API CUresult cuStreamBeginCapture_ptsz(CUstream stream) { return cuStreamBeginCapture(or_per_thread(stream)); }
 
 SIM_API CUresult cuStreamEndCapture(CUstream stream, CUgraph* graph) {
   return api("cuStreamEndCapture", [&] { end_capture(stream, graph); });
 }
 SIM_API CUresult cuStreamEndCapture_ptsz(CUstream stream, CUgraph* graph) {
-  return cuStreamEndCapture(own(stream), graph);
+  return cuStreamEndCapture(or_per_thread(stream), graph);
 }
 
 SIM_API CUresult cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus* status) {
   return api("cuStreamIsCapturing", [&] { capture_info(stream, status, nullptr, nullptr, nullptr, nullptr); });
 }
 SIM_API CUresult cuStreamIsCapturing_ptsz(CUstream stream, CUstreamCaptureStatus* status) {
-  return cuStreamIsCapturing(own(stream), status);
+  return cuStreamIsCapturing(or_per_thread(stream), status);
 }
 
 SIM_API CUresult cuStreamGetCaptureInfo_v2(CUstream stream, CUstreamCaptureStatus* status, cuuint64_t* id,
@@ -208,13 +206,13 @@ SIM_API CUresult cuStreamGetCaptureInfo_v2(CUstream stream, CUstreamCaptureStatu
 }
 SIM_API CUresult cuStreamGetCaptureInfo_v2_ptsz(CUstream stream, CUstreamCaptureStatus* status, cuuint64_t* id,
                                                 CUgraph* graph, const CUgraphNode** dependencies, size_t* count) {
-  return cuStreamGetCaptureInfo_v2(own(stream), status, id, graph, dependencies, count);
+  return cuStreamGetCaptureInfo_v2(or_per_thread(stream), status, id, graph, dependencies, count);
 }
 SIM_API CUresult cuStreamGetCaptureInfo(CUstream stream, CUstreamCaptureStatus* status, cuuint64_t* id) {
   return cuStreamGetCaptureInfo_v2(stream, status, id, nullptr, nullptr, nullptr);
 }
 SIM_API CUresult cuStreamGetCaptureInfo_ptsz(CUstream stream, CUstreamCaptureStatus* status, cuuint64_t* id) {
-  return cuStreamGetCaptureInfo(own(stream), status, id);
+  return cuStreamGetCaptureInfo(or_per_thread(stream), status, id);
 }
 SIM_API CUresult cuStreamGetCaptureInfo_v3(CUstream stream, CUstreamCaptureStatus* status, cuuint64_t* id,
                                            CUgraph* graph, const CUgraphNode** dependencies,
@@ -225,7 +223,7 @@ SIM_API CUresult cuStreamGetCaptureInfo_v3(CUstream stream, CUstreamCaptureStatu
 SIM_API CUresult cuStreamGetCaptureInfo_v3_ptsz(CUstream stream, CUstreamCaptureStatus* status, cuuint64_t* id,
                                                 CUgraph* graph, const CUgraphNode** dependencies,
                                                 const CUgraphEdgeData** edges, size_t* count) {
-  return cuStreamGetCaptureInfo_v3(own(stream), status, id, graph, dependencies, edges, count);
+  return cuStreamGetCaptureInfo_v3(or_per_thread(stream), status, id, graph, dependencies, edges, count);
 }
 
 SIM_API CUresult cuStreamUpdateCaptureDependencies(CUstream stream, CUgraphNode* nodes, size_t count,
@@ -234,7 +232,7 @@ SIM_API CUresult cuStreamUpdateCaptureDependencies(CUstream stream, CUgraphNode*
 }
 SIM_API CUresult cuStreamUpdateCaptureDependencies_ptsz(CUstream stream, CUgraphNode* nodes, size_t count,
                                                         unsigned int flags) {
-  return cuStreamUpdateCaptureDependencies(own(stream), nodes, count, flags);
+  return cuStreamUpdateCaptureDependencies(or_per_thread(stream), nodes, count, flags);
 }
 
 SIM_API CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode) {

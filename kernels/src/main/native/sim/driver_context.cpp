@@ -7,10 +7,6 @@ namespace {
 
 thread_local std::vector<void*> stack;
 
-void check_device(CUdevice device) {
-  if (device != 0) fail(CUDA_ERROR_INVALID_DEVICE, "device " + std::to_string(device) + "; there is device 0 only");
-}
-
 std::shared_ptr<Context> make_context(unsigned flags, bool primary) {
   auto context = std::make_shared<Context>();
   context->flags = flags;
@@ -216,6 +212,16 @@ SIM_API CUresult cuCtxGetCacheConfig(CUfunc_cache* config) {
 }
 SIM_API CUresult cuCtxSetCacheConfig(CUfunc_cache config) {
   return api("cuCtxSetCacheConfig", [&] { current().cache_config = config; });
+}
+SIM_API CUresult cuCtxGetSharedMemConfig(CUsharedconfig* config) {
+  return api("cuCtxGetSharedMemConfig", [&] {
+    require(config, "no place for the answer");
+    current();
+    *config = CU_SHARED_MEM_CONFIG_FOUR_BYTE_BANK_SIZE;
+  });
+}
+SIM_API CUresult cuCtxSetSharedMemConfig(CUsharedconfig) {
+  return api("cuCtxSetSharedMemConfig", [] { current(); });
 }
 SIM_API CUresult cuCtxResetPersistingL2Cache(void) {
   return api("cuCtxResetPersistingL2Cache", [] { current(); });

@@ -123,12 +123,12 @@ static CUDA_MEMCPY3D as_3d(const CUDA_MEMCPY2D& m) {
   SIM_API CUresult symbol##_ptds parameters {                           \
     return api(name, [&] { copy(CU_STREAM_PER_THREAD, work, false); }); \
   }
-#define ASYNC(name, symbol, parameters, work)                                            \
-  SIM_API CUresult symbol parameters {                                                   \
-    return api(name, [&] { copy(stream, work, true); });                                 \
-  }                                                                                      \
-  SIM_API CUresult symbol##_ptsz parameters {                                            \
-    return api(name, [&] { copy(stream ? stream : CU_STREAM_PER_THREAD, work, true); }); \
+#define ASYNC(name, symbol, parameters, work)                           \
+  SIM_API CUresult symbol parameters {                                  \
+    return api(name, [&] { copy(stream, work, true); });                \
+  }                                                                     \
+  SIM_API CUresult symbol##_ptsz parameters {                           \
+    return api(name, [&] { copy(or_per_thread(stream), work, true); }); \
   }
 
 SYNC("cuMemcpyHtoD", cuMemcpyHtoD_v2, (CUdeviceptr to, const void* from, size_t bytes),
@@ -173,7 +173,7 @@ ASYNC("cuMemcpy3DAsync", cuMemcpy3DAsync_v2, (const CUDA_MEMCPY3D* m, CUstream s
     return api(#name "Async", [&] { fill(stream, {to, 0, value, bits / 8, count, 1}, true); });        \
   }                                                                                                    \
   SIM_API CUresult name##Async_ptsz(CUdeviceptr to, type value, size_t count, CUstream stream) {       \
-    return name##Async(to, value, count, stream ? stream : CU_STREAM_PER_THREAD);                      \
+    return name##Async(to, value, count, or_per_thread(stream));                                       \
   }
 #define FILL_2D(name, bits, type)                                                                               \
   SIM_API CUresult name##_v2(CUdeviceptr to, size_t pitch, type value, size_t width, size_t height) {           \
@@ -188,7 +188,7 @@ ASYNC("cuMemcpy3DAsync", cuMemcpy3DAsync_v2, (const CUDA_MEMCPY3D* m, CUstream s
   }                                                                                                             \
   SIM_API CUresult name##Async_ptsz(CUdeviceptr to, size_t pitch, type value, size_t width, size_t height,      \
                                     CUstream stream) {                                                          \
-    return name##Async(to, pitch, value, width, height, stream ? stream : CU_STREAM_PER_THREAD);                \
+    return name##Async(to, pitch, value, width, height, or_per_thread(stream));                                 \
   }
 
 FILL(cuMemsetD8, 8, unsigned char)

@@ -66,10 +66,6 @@ const std::map<int, int>& attributes() {
   return all;
 }
 
-void check_device(CUdevice device) {
-  if (device != 0) fail(CUDA_ERROR_INVALID_DEVICE, "device " + std::to_string(device) + "; there is device 0 only");
-}
-
 struct ErrorText {
   CUresult code;
   const char *name, *text;
@@ -86,6 +82,10 @@ const ErrorText* error_text(CUresult code) {
 }
 
 }  // namespace
+
+void sim::check_device(CUdevice device) {
+  if (device != 0) fail(CUDA_ERROR_INVALID_DEVICE, "device " + std::to_string(device) + "; there is device 0 only");
+}
 
 SIM_API CUresult cuInit(unsigned int flags) {
   return api_call("cuInit", false, [&] {

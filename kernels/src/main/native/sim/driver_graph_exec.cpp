@@ -183,7 +183,7 @@ SIM_API CUresult cuGraphLaunch(CUgraphExec exec, CUstream handle) {
   });
 }
 SIM_API CUresult cuGraphLaunch_ptsz(CUgraphExec exec, CUstream stream) {
-  return cuGraphLaunch(exec, stream ? stream : CU_STREAM_PER_THREAD);
+  return cuGraphLaunch(exec, or_per_thread(stream));
 }
 
 SIM_API CUresult cuGraphExecUpdate_v2(CUgraphExec exec, CUgraph graph, CUgraphExecUpdateResultInfo* info) {

@@ -108,8 +108,6 @@ static void check_attributes(const CUlaunchConfig& config) {
 
 using namespace sim;
 
-static CUstream own(CUstream stream) { return stream ? stream : CU_STREAM_PER_THREAD; }
-
 SIM_API CUresult cuLaunchKernel(CUfunction function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
                                 unsigned int block_x, unsigned int block_y, unsigned int block_z, unsigned int shared,
                                 CUstream stream, void** parameters, void** extra) {
@@ -120,8 +118,8 @@ SIM_API CUresult cuLaunchKernel(CUfunction function, unsigned int grid_x, unsign
 SIM_API CUresult cuLaunchKernel_ptsz(CUfunction function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
                                      unsigned int block_x, unsigned int block_y, unsigned int block_z,
                                      unsigned int shared, CUstream stream, void** parameters, void** extra) {
-  return cuLaunchKernel(function, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, own(stream), parameters,
-                        extra);
+  return cuLaunchKernel(function, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, or_per_thread(stream),
+                        parameters, extra);
 }
 
 static CUresult launch_ex(const CUlaunchConfig* config, CUfunction function, void** parameters, void** extra,
@@ -131,7 +129,7 @@ static CUresult launch_ex(const CUlaunchConfig* config, CUfunction function, voi
     check_attributes(*config);
     launch(function, {config->gridDimX, config->gridDimY, config->gridDimZ},
            {config->blockDimX, config->blockDimY, config->blockDimZ}, config->sharedMemBytes,
-           per_thread ? own(config->hStream) : config->hStream, parameters, extra);
+           per_thread ? or_per_thread(config->hStream) : config->hStream, parameters, extra);
   });
 }
 SIM_API CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction function, void** parameters, void** extra) {

@@ -46,8 +46,6 @@ void synchronize(Context& context) {
 
 using namespace sim;
 
-static CUstream own(CUstream stream) { return stream ? stream : CU_STREAM_PER_THREAD; }
-
 static std::shared_ptr<Event> event_of(CUevent handle) {
   current();
   return state().events.get(handle);
@@ -85,12 +83,12 @@ static void wait_for_stream(Stream& stream) {
 SIM_API CUresult cuStreamSynchronize(CUstream handle) {
   return api("cuStreamSynchronize", [&] { wait_for_stream(*stream_of(handle)); });
 }
-SIM_API CUresult cuStreamSynchronize_ptsz(CUstream stream) { return cuStreamSynchronize(own(stream)); }
+SIM_API CUresult cuStreamSynchronize_ptsz(CUstream stream) { return cuStreamSynchronize(or_per_thread(stream)); }
 
 SIM_API CUresult cuStreamQuery(CUstream handle) {
   return api("cuStreamQuery", [&] { wait_for_stream(*stream_of(handle)); });
 }
-SIM_API CUresult cuStreamQuery_ptsz(CUstream stream) { return cuStreamQuery(own(stream)); }
+SIM_API CUresult cuStreamQuery_ptsz(CUstream stream) { return cuStreamQuery(or_per_thread(stream)); }
 
 SIM_API CUresult cuCtxSynchronize(void) {
   return api("cuCtxSynchronize", [] {
@@ -114,7 +112,9 @@ SIM_API CUresult cuStreamGetPriority(CUstream handle, int* priority) {
     *priority = stream_of(handle)->priority;
   });
 }
-SIM_API CUresult cuStreamGetPriority_ptsz(CUstream stream, int* p) { return cuStreamGetPriority(own(stream), p); }
+SIM_API CUresult cuStreamGetPriority_ptsz(CUstream stream, int* p) {
+  return cuStreamGetPriority(or_per_thread(stream), p);
+}
 
 SIM_API CUresult cuStreamGetFlags(CUstream handle, unsigned int* flags) {
   return api("cuStreamGetFlags", [&] {
@@ -122,7 +122,9 @@ SIM_API CUresult cuStreamGetFlags(CUstream handle, unsigned int* flags) {
     *flags = stream_of(handle)->flags;
   });
 }
-SIM_API CUresult cuStreamGetFlags_ptsz(CUstream stream, unsigned int* f) { return cuStreamGetFlags(own(stream), f); }
+SIM_API CUresult cuStreamGetFlags_ptsz(CUstream stream, unsigned int* f) {
+  return cuStreamGetFlags(or_per_thread(stream), f);
+}
 
 SIM_API CUresult cuStreamGetId(CUstream handle, unsigned long long* id) {
   return api("cuStreamGetId", [&] {
@@ -130,7 +132,9 @@ SIM_API CUresult cuStreamGetId(CUstream handle, unsigned long long* id) {
     *id = stream_of(handle)->id;
   });
 }
-SIM_API CUresult cuStreamGetId_ptsz(CUstream stream, unsigned long long* id) { return cuStreamGetId(own(stream), id); }
+SIM_API CUresult cuStreamGetId_ptsz(CUstream stream, unsigned long long* id) {
+  return cuStreamGetId(or_per_thread(stream), id);
+}
 
 SIM_API CUresult cuStreamGetCtx(CUstream handle, CUcontext* context) {
   return api("cuStreamGetCtx", [&] {
@@ -138,13 +142,13 @@ SIM_API CUresult cuStreamGetCtx(CUstream handle, CUcontext* context) {
     *context = static_cast<CUcontext>(stream_of(handle)->context->handle);
   });
 }
-SIM_API CUresult cuStreamGetCtx_ptsz(CUstream stream, CUcontext* c) { return cuStreamGetCtx(own(stream), c); }
+SIM_API CUresult cuStreamGetCtx_ptsz(CUstream stream, CUcontext* c) { return cuStreamGetCtx(or_per_thread(stream), c); }
 SIM_API CUresult cuStreamGetCtx_v2(CUstream stream, CUcontext* context, CUgreenCtx* green) {
   if (green) *green = nullptr;
   return cuStreamGetCtx(stream, context);
 }
 SIM_API CUresult cuStreamGetCtx_v2_ptsz(CUstream stream, CUcontext* context, CUgreenCtx* green) {
-  return cuStreamGetCtx_v2(own(stream), context, green);
+  return cuStreamGetCtx_v2(or_per_thread(stream), context, green);
 }
 SIM_API CUresult cuStreamGetDevice(CUstream handle, CUdevice* device) {
   return api("cuStreamGetDevice", [&] {
@@ -153,7 +157,9 @@ SIM_API CUresult cuStreamGetDevice(CUstream handle, CUdevice* device) {
     *device = 0;
   });
 }
-SIM_API CUresult cuStreamGetDevice_ptsz(CUstream stream, CUdevice* d) { return cuStreamGetDevice(own(stream), d); }
+SIM_API CUresult cuStreamGetDevice_ptsz(CUstream stream, CUdevice* d) {
+  return cuStreamGetDevice(or_per_thread(stream), d);
+}
 
 SIM_API CUresult cuStreamAttachMemAsync(CUstream handle, CUdeviceptr address, size_t, unsigned int) {
   return api("cuStreamAttachMemAsync", [&] {
@@ -163,7 +169,7 @@ SIM_API CUresult cuStreamAttachMemAsync(CUstream handle, CUdeviceptr address, si
   });
 }
 SIM_API CUresult cuStreamAttachMemAsync_ptsz(CUstream stream, CUdeviceptr address, size_t bytes, unsigned int flags) {
-  return cuStreamAttachMemAsync(own(stream), address, bytes, flags);
+  return cuStreamAttachMemAsync(or_per_thread(stream), address, bytes, flags);
 }
 
 SIM_API CUresult cuEventCreate(CUevent* handle, unsigned int flags) {
@@ -192,10 +198,12 @@ SIM_API CUresult cuEventRecordWithFlags(CUevent handle, CUstream stream_handle, 
   });
 }
 SIM_API CUresult cuEventRecordWithFlags_ptsz(CUevent event, CUstream stream, unsigned int flags) {
-  return cuEventRecordWithFlags(event, own(stream), flags);
+  return cuEventRecordWithFlags(event, or_per_thread(stream), flags);
 }
 SIM_API CUresult cuEventRecord(CUevent event, CUstream stream) { return cuEventRecordWithFlags(event, stream, 0); }
-SIM_API CUresult cuEventRecord_ptsz(CUevent event, CUstream stream) { return cuEventRecord(event, own(stream)); }
+SIM_API CUresult cuEventRecord_ptsz(CUevent event, CUstream stream) {
+  return cuEventRecord(event, or_per_thread(stream));
+}
 
 SIM_API CUresult cuStreamWaitEvent(CUstream stream_handle, CUevent handle, unsigned int flags) {
   return api("cuStreamWaitEvent", [&] {
@@ -205,7 +213,7 @@ SIM_API CUresult cuStreamWaitEvent(CUstream stream_handle, CUevent handle, unsig
   });
 }
 SIM_API CUresult cuStreamWaitEvent_ptsz(CUstream stream, CUevent event, unsigned int flags) {
-  return cuStreamWaitEvent(own(stream), event, flags);
+  return cuStreamWaitEvent(or_per_thread(stream), event, flags);
 }
 
 static void wait_for(CUevent handle) {
@@ -242,7 +250,7 @@ SIM_API CUresult cuLaunchHostFunc(CUstream handle, CUhostFn fn, void* user) {
   });
 }
 SIM_API CUresult cuLaunchHostFunc_ptsz(CUstream stream, CUhostFn fn, void* user) {
-  return cuLaunchHostFunc(own(stream), fn, user);
+  return cuLaunchHostFunc(or_per_thread(stream), fn, user);
 }
 
 SIM_API CUresult cuStreamAddCallback(CUstream handle, CUstreamCallback callback, void* user, unsigned int flags) {
@@ -263,5 +271,5 @@ SIM_API CUresult cuStreamAddCallback(CUstream handle, CUstreamCallback callback,
   });
 }
 SIM_API CUresult cuStreamAddCallback_ptsz(CUstream stream, CUstreamCallback callback, void* user, unsigned int flags) {
-  return cuStreamAddCallback(own(stream), callback, user, flags);
+  return cuStreamAddCallback(or_per_thread(stream), callback, user, flags);
 }

@@ -28,7 +28,7 @@ std::string grouped(uint64_t v) {
 std::string bytes_text(uint64_t v) { return grouped(v) + (v == 1 ? " byte" : " bytes"); }
 
 uint8_t* reserve(uint64_t bytes) {
-  void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* p = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return p == MAP_FAILED ? nullptr : static_cast<uint8_t*>(p);
 }
 
@@ -51,7 +51,8 @@ struct Memory::State {
   using Live = std::map<uint64_t, Allocation>;
 
   uint64_t limit = 0, used = 0;
-  uint64_t size = 0;  // of the reserved range
+  uint64_t size = 0;    // of the reserved range
+  uint64_t usable = 0;  // of that, from its begin: the rest cannot be accessed yet
   uint8_t* data = nullptr;
   uint8_t* known = nullptr;
   uint64_t cursor = 0;  // next free address
@@ -72,6 +73,17 @@ struct Memory::State {
       begin = round_up(it->second.end + kGap, kAlign);
     }
     return begin + bytes + kGap <= base() + size ? begin : 0;
+  }
+
+  /** Makes addresses below `end` accessible; false if the system gives no memory. */
+  bool open(uint64_t end) {
+    constexpr uint64_t kStep = uint64_t(1) << 24;
+    uint64_t wanted = std::min(size, round_up(end - base(), kStep));
+    if (wanted <= usable) return true;
+    for (uint8_t* range : {data, known})
+      if (mprotect(range + usable, wanted - usable, PROT_READ | PROT_WRITE) != 0) return false;
+    usable = wanted;
+    return true;
   }
 
   void bury(Allocation a) {
@@ -121,7 +133,7 @@ uint64_t Memory::allocate(uint64_t bytes, std::string name) {
   if (bytes == 0 || bytes > s.limit - s.used) return 0;
   uint64_t begin = s.fit(s.cursor, bytes);
   if (!begin) begin = s.fit(s.base() + kPage, bytes);
-  if (!begin) return 0;
+  if (!begin || !s.open(begin + bytes)) return 0;
   s.forget_tombstones(begin, begin + bytes + kGap);
   s.cursor = round_up(begin + bytes + kGap, kAlign);
   s.used += bytes;
