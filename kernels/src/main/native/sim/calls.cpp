@@ -47,7 +47,9 @@ void restore_frame(Warp& w, const Routine& r, int lane) {
   stack.resize(stack.size() - size);
 }
 
-const Instruction* call_routine(Warp& w, const Instruction& i, const Call& call, const Routine& callee) {
+const Instruction* call_routine(Warp& w, const Instruction& i, const Instruction* return_to) {
+  const Call& call = *i.detail->call;
+  const Routine& callee = *call.routine;
   Block& b = *w.block;
   uint64_t* local_base = w.at<uint64_t>(b.image.local_base_at);
   each_lane(w.mask, [&](int l) {
@@ -67,15 +69,32 @@ const Instruction* call_routine(Warp& w, const Instruction& i, const Call& call,
               "the stack of local memory is full (" + std::to_string(b.local_stride) + " bytes a thread)");
   });
   w.end_stretch(&i);
-  w.frame = w.enter(&i, next(i));
+  w.frame = w.enter(&i, return_to);
   if (w.ready || --w.budget < 0) return w.switch_group(callee.entry);
   w.stretch = callee.entry;
   return callee.entry;
 }
 
-const Instruction* run_call(Warp& w, const Instruction& i) {
+const Instruction* run_call(Warp& w, const Instruction& i) { return call_routine(w, i, next(i)); }
+
+/** The lanes that mean the same function call it; the others come back to this instruction. */
+const Instruction* run_indirect_call(Warp& w, const Instruction& i) {
+  const uint64_t* pointer = w.at<uint64_t>(i.a);
+  const int lane = __builtin_ctz(w.mask);
+  uint32_t same = 0;
+  each_lane(w.mask, [&](int l) { same |= (pointer[l] == pointer[lane] ? 1u : 0u) << l; });
   const Call& call = *i.detail->call;
-  return call_routine(w, i, call, *call.routine);
+  auto callee = call.direct.find(pointer[lane]);
+  if (callee == call.direct.end())
+    w.block->fault(FaultKind::out_of_bounds, w, i, lane, "the pointer holds no function with these arguments");
+  if (uint32_t others = w.mask & ~same) {
+    w.end_stretch(&i);
+    w.block->guarded_off[i.index] += __builtin_popcount(others);
+    w.park(others, &i);
+    w.mask = same;
+    w.stretch = next(i);  // the call ends an empty stretch
+  }
+  return call_routine(w, callee->second, next(i));
 }
 
 /** vprintf(format, arguments): both are generic pointers of the lane. */
@@ -107,6 +126,11 @@ const Instruction* run_assertfail(Warp& w, const Instruction& i) {
                  read_string(w, i, lane, pointers[1]) + ":" + std::to_string(line) + ": " +
                      read_string(w, i, lane, pointers[2]) + ": assertion `" + read_string(w, i, lane, pointers[0]) +
                      "` failed");
+}
+
+/** A function that only the real system has, such as malloc: harmless until it is called. */
+const Instruction* run_missing(Warp& w, const Instruction& i) {
+  w.block->fault(FaultKind::unsupported, w, i, __builtin_ctz(w.mask), "this function has no body");
 }
 
 }  // namespace
@@ -157,7 +181,39 @@ std::vector<uint32_t> sizes(const std::vector<ptx::Local>& list) {
 
 }  // namespace
 
-/** call{.uni} (result), function, (arguments) */
+namespace {
+
+bool fits(const Call& call, const ptx::Function& f) {
+  return call.arguments.size() == f.parameters.size() && call.results.size() == f.results.size();
+}
+
+void bind(Call& call, Routine& routine) {
+  call.routine = &routine;
+  call.argument_bytes = sizes(routine.function->parameters);
+  call.result_bytes = sizes(routine.function->results);
+}
+
+/** A direct call of every function that it may mean, all at this instruction's place. */
+void decode_indirect_call(Decoder& d, Call& call, const ptx::Operand& pointer) {
+  d.i.a = d.source(pointer, "u64");
+  d.emit_control(run_indirect_call);
+  const int index = static_cast<int>(d.builder.image->code.size()) - 1;
+  for (Routine& routine : d.builder.image->routines) {
+    const ptx::Function& f = *routine.function;
+    if (f.kernel || !fits(call, f)) continue;
+    Call& direct = d.builder.image->calls.emplace_back(call);
+    bind(direct, routine);
+    Instruction i;
+    i.index = index;
+    i.detail = &d.builder.image->details.emplace_back();
+    i.detail->call = &direct;
+    call.direct.emplace(kFunctionWindow + d.builder.module.function_index.find(f.name)->second, i);
+  }
+}
+
+}  // namespace
+
+/** call{.uni} (result), function, (arguments){, prototype} */
 void decode_call(Decoder& d) {
   d.take("uni");
   Call& call = d.builder.image->calls.emplace_back();
@@ -165,20 +221,18 @@ void decode_call(Decoder& d) {
   size_t n = 0;
   if (d.operand(0).form == Form::list) decode_places(d, d.operand(n++), call.results);
   const ptx::Operand& callee = d.operand(n++);
-  if (callee.form != Form::name) d.unsupported("indirect call");
+  const bool indirect = callee.form == Form::reg;
   if (n < d.operands() && d.operand(n).form == Form::list) decode_places(d, d.operand(n++), call.arguments);
-  if (n != d.operands()) d.unsupported();
+  if (n + indirect != d.operands()) d.unsupported();
   call.caller = d.builder.routine;
   call.caller_local = (call.caller->local_bytes + 15) & ~15u;
+  if (indirect) return decode_indirect_call(d, call, callee);
   if (callee.name == "vprintf" && call.arguments.size() == 2) return d.emit(run_vprintf);
   if (callee.name == "__assertfail" && call.arguments.size() == 5) return d.emit(run_assertfail);
   call.routine = d.builder.routine_of(callee.name);
-  if (!call.routine || !call.routine->function->defined) d.unsupported("function " + callee.name + " has no body");
-  const ptx::Function& f = *call.routine->function;
-  if (call.arguments.size() != f.parameters.size() || call.results.size() != f.results.size())
-    d.unsupported("number of arguments of " + f.name);
-  call.argument_bytes = sizes(f.parameters);
-  call.result_bytes = sizes(f.results);
+  if (!call.routine || !call.routine->function->defined) return d.emit_control(run_missing);
+  if (!fits(call, *call.routine->function)) d.unsupported("number of arguments of " + callee.name);
+  bind(call, *call.routine);
   d.emit_control(run_call);
 }
 

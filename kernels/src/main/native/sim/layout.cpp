@@ -15,22 +15,40 @@ void for_each_name(const ptx::Operand& o, auto f) {
   for (auto& e : o.list) for_each_name(e, f);
 }
 
+bool calls_pointers(const ptx::Function& f) {
+  return std::any_of(f.body.begin(), f.body.end(), [](const ptx::Statement& s) {
+    return s.opcode == "call" && s.operands[s.operands[0].form == ptx::Form::list].form == ptx::Form::reg;
+  });
+}
+
+/** Names of functions that a pointer may hold: those in tables, and what instructions other than calls mention. */
+void for_each_address(const ptx::Module& module, auto f) {
+  for (auto& name : module.functions_in_tables) f(name);
+  for (auto& function : module.functions)
+    for (auto& s : function.body)
+      if (s.opcode != "call")
+        for (auto& o : s.operands) for_each_name(o, f);
+}
+
 }  // namespace
 
-/** The function itself first; then all whose names it mentions, directly or not. */
+/** The function itself first; then all whose names it mentions, directly or not, and, if one of them calls through a
+ *  pointer, all whose address is taken somewhere. */
 std::vector<const ptx::Function*> reachable(const ptx::Module& module, const ptx::Function& from) {
   std::vector<const ptx::Function*> found{&from};
   bool again = false;  // `from` comes twice if it reaches itself
-  for (size_t n = 0; n < found.size(); n++)
+  auto add = [&](const std::string& name) {
+    auto f = module.function_index.find(name);
+    if (f == module.function_index.end()) return;
+    const ptx::Function* callee = &module.functions[f->second];
+    again |= callee == &from;
+    if (callee->defined && std::find(found.begin(), found.end(), callee) == found.end()) found.push_back(callee);
+  };
+  for (size_t n = 0; n < found.size(); n++) {
     for (auto& s : found[n]->body)
-      for (auto& o : s.operands)
-        for_each_name(o, [&](const std::string& name) {
-          auto f = module.function_index.find(name);
-          if (f == module.function_index.end()) return;
-          const ptx::Function* callee = &module.functions[f->second];
-          again |= callee == &from;
-          if (callee->defined && std::find(found.begin(), found.end(), callee) == found.end()) found.push_back(callee);
-        });
+      for (auto& o : s.operands) for_each_name(o, add);
+    if (calls_pointers(*found[n])) for_each_address(module, add);
+  }
   if (again) found.push_back(&from);
   return found;
 }

@@ -7,7 +7,20 @@
 
 namespace sim {
 
+/** Puts the addresses of functions into a table; those of variables are the loader's. */
+static void place_functions(ptx::Module& module, Variable& v) {
+  std::erase_if(v.address_of, [&](const auto& entry) {
+    auto f = module.function_index.find(entry.second);
+    if (f == module.function_index.end()) return false;
+    const uint64_t address = kFunctionWindow + static_cast<uint64_t>(f->second);
+    std::memcpy(v.init.data() + entry.first, &address, 8);
+    module.functions_in_tables.push_back(entry.second);
+    return true;
+  });
+}
+
 DecodedProgram::DecodedProgram(std::string_view source) : module_(ptx::parse(source)) {
+  for (auto& v : module_.variables) place_functions(module_, v);
   for (auto& f : module_.functions) {
     if (!f.kernel || !f.defined) continue;
     Kernel k;

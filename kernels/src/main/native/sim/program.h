@@ -111,11 +111,12 @@ struct Routine {
 };
 
 struct Call {
-  Routine* routine = nullptr;                // nullptr: indirect
+  Routine* routine = nullptr;                // nullptr: indirect, or a function of the system
   std::vector<uint32_t> arguments, results;  // places in the caller's param space
   std::vector<uint32_t> argument_bytes, result_bytes;
   uint32_t caller_local = 0;  // bytes of the caller's .local variables
   Routine* caller = nullptr;
+  std::map<uint64_t, Instruction> direct;  // of an indirect call: the call of each function that may be meant
 };
 
 struct Image {

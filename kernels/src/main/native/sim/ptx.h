@@ -76,6 +76,7 @@ struct Function {
 struct Module {
   std::vector<Function> functions;
   std::map<std::string, int, std::less<>> function_index;
+  std::vector<std::string> functions_in_tables;  // whose addresses initialise a variable
   std::vector<Local> shared;  // module level
   std::vector<Variable> variables;
   std::map<std::string, int, std::less<>> variable_index;
