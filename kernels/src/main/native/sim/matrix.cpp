@@ -98,8 +98,7 @@ int wmma_registers(char which, int m, int n, int k, Element type) {
 Place wmma_place(char which, int m, int n, int k, Element type, int lane, int reg, int half) {
   const Shape s{m, n, k};
   const int group = lane / 4, thread = lane % 4;
-  reg %= tile_registers(which, s, type);
-  if (type == Element::f64) reg /= 2;
+  reg %= tile_registers(which, s, type) / (type == Element::f64 ? 2 : 1);
   const int width = 4 * packed(type), in_tile = thread * packed(type) + half;  // along k
   if (which == 'a') return {reg % (m / 8) * 8 + group, reg / (m / 8) * width + in_tile};
   if (which == 'b') return {reg % (k / width) * width + in_tile, reg / (k / width) * 8 + group};

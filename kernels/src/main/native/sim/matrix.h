@@ -24,7 +24,8 @@ void ldmatrix(int count, bool trans, uint32_t* const d[], const uint8_t* const r
 void stmatrix(int count, bool trans, uint8_t* const row[32], const uint32_t* const s[]);
 
 /** wmma fragments: the element (row, column) of fragment register `reg`, half `half` (16-bit types) of `lane`; which is
- *  'a', 'b', 'c' or 'd'; m, n, k of {16,16,16}, {32,8,16}, {8,32,16}. Any fixed bijection is right, as in hardware. */
+ *  'a', 'b', 'c' or 'd'; m, n, k of {16,16,16}, {32,8,16}, {8,32,16}. Any fixed bijection is right, as in hardware. A
+ * register is as wide as PTX names it: 64 bits of f64, 32 of the others; the counts are of 32 bits each. */
 struct Place {
   int row, col;
 };

@@ -298,8 +298,9 @@ void decode_wmma(Decoder& d) {
   if (what == "load" || what == "store") return decode_wmma_move(d, what == "load", s);
   for (auto layout : {"row", "col", "row", "col"}) d.take(layout);
   bool satfinite = d.take("satfinite");
-  Element types[4] = {};          // d, a, b, c
-  if (d.modifiers.size() == 2) {  // .d.c: the inputs are f16
+  if (!d.modifiers.empty() && d.modifiers.back() == "rn") d.take("rn");  // of f64: the only rounding there is here
+  Element types[4] = {};                                                 // d, a, b, c
+  if (d.modifiers.size() == 2) {                                         // .d.c: the inputs are f16
     types[1] = types[2] = Element::f16;
     types[0] = take_element(d);
     types[3] = take_element(d);

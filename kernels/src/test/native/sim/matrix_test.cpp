@@ -387,7 +387,7 @@ void wmma_places_every_element(int m, int n, int k, Element type, Element c_type
     for (int lane = 0; lane < 32; lane++)
       for (int reg = 0; reg < int(to.pointers.size()); reg += step)
         for (int half = 0; half < halves; half++) {
-          const Place p = sim::wmma_place(which, m, n, k, from.type, lane, reg, half);
+          const Place p = sim::wmma_place(which, m, n, k, from.type, lane, reg / step, half);
           const int at = p.row * from.width + p.col;
           to.put(from.type, lane, reg / step * halves + half, from.stored[at]);
           seen[at]++;
@@ -405,7 +405,7 @@ void wmma_places_every_element(int m, int n, int k, Element type, Element c_type
   for (int lane = 0; lane < 32; lane++)
     for (int reg = 0; reg < int(rd.pointers.size()); reg += steps)
       for (int half = 0; half < c_halves; half++) {
-        const Place p = sim::wmma_place('d', m, n, k, c_type, lane, reg, half);
+        const Place p = sim::wmma_place('d', m, n, k, c_type, lane, reg / steps, half);
         double should_be = product(a, b, c, p.row, p.col, k);
         if (c_type == Element::s32) should_be = int32_t(uint32_t(int64_t(should_be)));
         wrong += !near(value_of(c_type, rd.get(c_type, lane, reg / steps * c_halves + half)), should_be, c_type);
