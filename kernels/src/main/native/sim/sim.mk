@@ -40,6 +40,14 @@ SIM_TEST_FLAGS := $(SIM_FLAGS) -I$(SIM_TESTS) $(if $(CUDA_HEADER),-DSIM_REAL_CUD
 $(SIM_OUT)/test/driver_%: $(SIM_TESTS)/driver_%.cpp $(SIM_CUDA) | $(SIM_OUT)/test
 	$(CXX) $(SIM_TEST_FLAGS) $< -o $@ -L$(SIM_OUT)/lib -l:libcuda.so.1 -Wl,-rpath,$(abspath $(SIM_OUT)/lib) -lpthread
 
+# The suite's kernels, built as other people's would be; without nvcc the programs of the suite only say so.
+SUITE     := $(SIM_OUT)/suite
+SUITE_PTX := $(if $(NVCC),$(patsubst $(SIM_TESTS)/suite/%.cu,$(SUITE)/%.ptx,$(wildcard $(SIM_TESTS)/suite/*.cu)))
+$(SUITE)/%.ptx: $(SIM_TESTS)/suite/%.cu
+	mkdir -p $(SUITE) && $(NVCC) -ptx -arch=sm_80 -std=c++17 $< -o $@
+$(SIM_OUT)/test/driver_suite_%: SIM_TEST_FLAGS += -DSUITE_PTX='"$(abspath $(SUITE))"'
+$(filter run-sim-driver_suite_%,$(SIM_TEST_NAMES:%=run-sim-%)): $(SUITE_PTX)
+
 $(SIM_OUT)/libsim.a: $(SIM_OBJECTS)
 	rm -f $@ && $(AR) rcs $@ $^
 
