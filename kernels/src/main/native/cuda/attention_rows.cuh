@@ -85,15 +85,13 @@ __device__ inline void load_tile(u32 tile, const T* x, int stride, int rows, int
   constexpr int kValues = 16 / sizeof(T), kSpan = kThreads / kChunks;
   if (whole && kThreads % kChunks == 0 && kSpan % 8 == 0) {  // a thread stays in its column and in its swizzle
     const int row = threadIdx.x / kChunks, chunk = threadIdx.x % kChunks;
-    const bool used = chunk * kValues < size;
+    const int count = chunk * kValues < size ? rows - row : 0;
+    const i64 step = static_cast<i64>(kSpan) * stride;
     const T* from = x + row * stride + chunk * kValues;
     const u32 to = Lane<kChunks>(tile, row, chunk & 1).at(chunk >> 1);
 #pragma unroll
-    for (int i = 0; i < kRows; i += kSpan)
-      if (i + kSpan <= kRows || row + i < kRows) {
-        bool valid = used && row + i < rows;
-        copy_chunk(to + i * kChunks * 16, valid ? from + i * stride : x, valid);
-      }
+    for (int i = 0; i < kRows; i += kSpan, from += step)
+      if (i + kSpan <= kRows || row + i < kRows) copy_chunk(to + i * kChunks * 16, from, i < count);
     return;
   }
 #pragma unroll 1

@@ -108,7 +108,7 @@ __device__ inline void store_float2(u32 address, float a, float b) {
   asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(address), "f"(a), "f"(b) : "memory");
 }
 
-/** Copies 16 bytes to shared memory, or writes 16 zero bytes and reads nothing. */
+/** Copies 16 bytes to shared memory, or writes 16 zero bytes and reads nothing (`from` may then be anywhere). */
 __device__ inline void copy_chunk(u32 to, const void* from, bool valid) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(valid ? 16 : 0) : "memory");
 }
