@@ -15,7 +15,7 @@
 //   Stores   two lanes of a quad swap halves so that a quad writes 32 bytes of a row at once (8 bytes a lane): whole
 //            sectors, as 16-byte stores by way of shared memory would give, without its traffic and its barrier
 //   Numbers  counted by simulation, bf16, one head, forward / backward; registers of sm_80:
-//              N=50, Dh=64   25,600 + lse 200 / 44,800 bytes; 240 / 608 mma;     79 / 96 registers
+//              N=50, Dh=64   25,600 + lse 200 / 44,800 bytes; 240 / 608 mma;     78 / 96 registers
 //              N=197, Dh=32  51,220 / 101,652 bytes;          1,326 / 3,380 mma; 164 / 128 registers
 //            = compulsory bytes in whole sectors, and mma of the padded tiles (3,380: key tiles of 16, not 8); no bank
 //            conflict in any variant. n200_d32 backward: 128 registers let two blocks of 7 warps on an SM, a quarter of
