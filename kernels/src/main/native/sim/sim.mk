@@ -1,6 +1,7 @@
 # The simulated CUDA device: libcuda.so.1 from all of sim/*.cpp, and a libcudart.so.13 that only lets programs load.
 #   make sim        both libraries, in $(OUT)/sim
 #   make sim-test   builds and runs every program of src/test/native/sim; each is one file with a main
+#   make sim-faults prints the table of the faults that kernels are given, and what is said of each
 SIM_OUT   := $(OUT)/sim
 SIM_TESTS := ../../test/native/sim
 SIM_FLAGS := -std=c++20 -O2 -fPIC -g1 -Wall -Wextra -Werror -Isim -MMD -MP -fvisibility=hidden -march=x86-64-v2 \
@@ -63,8 +64,11 @@ sim-test: $(SIM_TEST_NAMES:%=run-sim-%) $(SIM_DECLARED)
 $(SIM_TEST_NAMES:%=run-sim-%): run-sim-%: $(SIM_OUT)/test/%
 	cd $(SIM_TESTS) && $(abspath $<)
 
+sim-faults: $(SIM_OUT)/test/faults_test
+	cd $(SIM_TESTS) && $(abspath $<) table
+
 $(SIM_OUT)/lib $(SIM_OUT)/test:
 	mkdir -p $@
 
-.PHONY: sim sim-test $(SIM_TEST_NAMES:%=run-sim-%)
+.PHONY: sim sim-test sim-faults $(SIM_TEST_NAMES:%=run-sim-%)
 -include $(SIM_OBJECTS:.o=.d) $(SIM_TEST_NAMES:%=$(SIM_OUT)/test/%.d)
