@@ -24,20 +24,12 @@ std::string request(Use use, const char* where, int bytes, uint64_t address) {
   return std::string(where) + " " + verb(use) + " of " + std::to_string(bytes) + " bytes at " + hex(address);
 }
 
+/** Every byte was written, and no cp.async is on its way there. */
 bool all_known(const uint8_t* known, int bytes) {
-  switch (bytes) {
-    case 1:
-      return *known;
-    case 4: {
-      uint32_t v;
-      std::memcpy(&v, known, 4);
-      return v == 0x01010101;
-    }
-    default:
-      for (int b = 0; b < bytes; b++)
-        if (!known[b]) return false;
-      return true;
-  }
+  constexpr uint64_t kWritten = 0x0101010101010101;
+  uint64_t v[2] = {kWritten, kWritten};
+  std::memcpy(v, known, static_cast<size_t>(bytes));
+  return v[0] == kWritten && v[1] == kWritten;
 }
 
 /** A cp.async is on its way there. */
