@@ -229,6 +229,8 @@ void check_device(CUdevice device);
 void synchronize(Context& context);
 /** A call that must not happen while a stream captures; it ends the capture. */
 void forbid_in_capture();
+/** The context goes, and with it the captures of its streams. */
+void drop_captures(const Context& context);
 /** A call that a capturing stream must not see. */
 [[noreturn]] void forbid_in_stream_capture(Stream& stream);
 void check_sticky(const Context& context);

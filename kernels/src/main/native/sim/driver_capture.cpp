@@ -154,6 +154,14 @@ void capture_work(Stream& stream, Work work) {
   }
 }
 
+void drop_captures(const Context& context) {
+  std::erase_if(active(), [&](const auto& capture) {
+    if (capture->context != &context) return false;
+    capture->ended = true;
+    return true;
+  });
+}
+
 void forbid_in_capture() {
   for (const auto& capture : active())
     if (restricts(*capture))

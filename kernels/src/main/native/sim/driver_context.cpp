@@ -56,6 +56,7 @@ Context& current() {
 
 void destroy_context_objects(Context& context) {
   State& s = state();
+  drop_captures(context);
   auto mine = [&](const auto& object) { return object.context == &context; };
   s.streams.remove_if(mine);
   s.events.remove_if(mine);

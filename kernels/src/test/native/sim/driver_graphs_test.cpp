@@ -287,6 +287,15 @@ void captured_events_cannot_be_waited_for() {
   OK(cuStreamEndCapture(g.a, &graph));
 }
 
+void a_context_ends_its_captures() {
+  {
+    Graphs g;
+    OK(cuStreamBeginCapture(g.a, CU_STREAM_CAPTURE_MODE_GLOBAL));
+  }
+  Device d;
+  allocate(4);
+}
+
 void a_fault_in_a_graph_is_sticky() {
   Graphs g;
   CUgraph graph = nullptr;
@@ -313,6 +322,7 @@ int main() {
   capture_forbids_waiting_and_allocating();
   the_default_stream_cannot_wait_for_a_capture();
   captured_events_cannot_be_waited_for();
+  a_context_ends_its_captures();
   a_fault_in_a_graph_is_sticky();
   return summary("driver_graphs_test");
 }
