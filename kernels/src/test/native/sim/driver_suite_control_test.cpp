@@ -133,6 +133,15 @@ void switches() {
   same(out.read(), results, "stack_machine");
 }
 
+void jump_table() {
+  const auto in = integers<unsigned>(70, 0u, 3u);
+  std::vector<int> r;
+  for (unsigned v : in) r.push_back(v == 1 ? 106 : v == 2 ? 300 : 101);
+  Buffer<int> out(70);
+  Module("control")["jump_table"]({3}, {32}, 0, Buffer(in), out, 70);
+  same(out.read(), r, "jump_table");
+}
+
 void long_arithmetic() {
   std::vector<long long> a, b, r;
   const long long special[] = {1, -1, 2, 10, -7, 1ll << 32, -(1ll << 32), 0x7fffffffffffffff, 0x123456789abcdef};
@@ -269,7 +278,8 @@ void assertions_pass() { Module("print")["check_positive"]({2}, {32}, 0, Buffer(
 #define TEST(name) \
   { #name, name }
 int main() {
-  return run_all("suite: control", {TEST(calls_with_local_arrays), TEST(recursion), TEST(structures),
-                                    TEST(function_pointers), TEST(virtual_calls), TEST(switches), TEST(long_arithmetic),
-                                    TEST(bits), TEST(ragged_loops), TEST(printf_prints), TEST(assertions_pass)});
+  return run_all("suite: control",
+                 {TEST(calls_with_local_arrays), TEST(recursion), TEST(structures), TEST(function_pointers),
+                  TEST(virtual_calls), TEST(switches), TEST(jump_table), TEST(long_arithmetic), TEST(bits),
+                  TEST(ragged_loops), TEST(printf_prints), TEST(assertions_pass)});
 }

@@ -1,4 +1,5 @@
-// suite/reduce.cu, sort.cu, atomics.cu and simulate.cu: threads that work together, against plain C++ on the host.
+// suite/reduce.cu, sort.cu, atomics.cu, simulate.cu and library.cu: threads that work together, against plain C++ on
+// the host.
 #include "suite/device.h"
 #include <algorithm>
 #include <numeric>
@@ -341,14 +342,67 @@ void life() {
   same(out.read(), next, "life");
 }
 
+void cub_blocks() {
+  const Module module("library");
+  const auto keys = integers<unsigned>(256, 0u, 1000u);
+  std::vector<int> order(256);
+  std::iota(order.begin(), order.end(), 0);
+  Buffer<unsigned> k(keys);
+  Buffer<int> v(order);
+  module["block_sort"]({1}, {64}, 0, k, v);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return keys[a] < keys[b]; });
+  same(v.read(), order, "cub::BlockRadixSort");
+
+  const auto in = integers<int>(96, -9, 99);
+  std::vector<int> sums(96);
+  std::exclusive_scan(in.begin(), in.end(), sums.begin(), 0);
+  Buffer<int> out(96), total(1);
+  module["block_scan"]({1}, {96}, 0, Buffer(in), out, total);
+  same(out.read(), sums, "cub::BlockScan");
+  CHECK_EQUAL(total.read()[0], std::accumulate(in.begin(), in.end(), 0));
+
+  for (int n : {1, 150, 160}) {
+    const auto values = uniforms(n);
+    std::vector<float> scaled;
+    for (int i = 0; i < n; i++) scaled.push_back(std::fma(values[i], 10.f, float(i % 5)));
+    Buffer<float> moved(n);
+    module["block_transpose"]({1}, {32}, 0, Buffer(values), moved, n);
+    same(moved.read(), scaled, "cub::BlockLoad");
+  }
+}
+
+void atomic_refs() {
+  const int n = 100;
+  Buffer<int> data(std::vector<int>{0, 0, 5});
+  Module("library")["atomic_ref"]({2}, {64}, 0, data, n);
+  int largest = 0;
+  for (int i = 0; i < n; i++) largest = std::max(largest, i * 7 % 101);
+  same(data.read(), {n * (n - 1) / 2, largest, 5 + 2 * n}, "cuda::atomic_ref");
+}
+
 }  // namespace
 
 #define TEST(name) \
   { #name, name }
 int main() {
-  return run_all("suite: parallel",
-                 {TEST(reduce_shared), TEST(reduce_unrolled), TEST(reduce_shuffle), TEST(reduce_tiles),
-                  TEST(reduce_coalesced), TEST(histograms), TEST(scans), TEST(votes), TEST(sorts), TEST(cas_loops),
-                  TEST(all_atomics), TEST(slots_and_tables), TEST(blocks_that_wait), TEST(nbody), TEST(mandelbrot),
-                  TEST(monte_carlo), TEST(collatz), TEST(life)});
+  return run_all("suite: parallel", {TEST(reduce_shared),
+                                     TEST(reduce_unrolled),
+                                     TEST(reduce_shuffle),
+                                     TEST(reduce_tiles),
+                                     TEST(reduce_coalesced),
+                                     TEST(histograms),
+                                     TEST(scans),
+                                     TEST(votes),
+                                     TEST(sorts),
+                                     TEST(cas_loops),
+                                     TEST(all_atomics),
+                                     TEST(slots_and_tables),
+                                     TEST(blocks_that_wait),
+                                     TEST(nbody),
+                                     TEST(mandelbrot),
+                                     TEST(monte_carlo),
+                                     TEST(collatz),
+                                     TEST(life),
+                                     TEST(cub_blocks),
+                                     TEST(atomic_refs)});
 }

@@ -117,6 +117,28 @@ extern "C" __global__ void stack_machine(const unsigned char* programs, int leng
   results[i] = sum;
 }
 
+// A jump table, which nvcc seldom chooses itself.
+extern "C" __global__ void jump_table(const unsigned int* in, int* out, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  int result;
+  asm volatile(
+      "{\n"
+      "  .reg .u32 r;\n"
+      "  table: .branchtargets first, second, third, first;\n"
+      "  mov.u32 r, 100;\n"
+      "  brx.idx %1, table;\n"
+      "  second: add.u32 r, r, 5;\n"
+      "  first: add.u32 r, r, 1;\n"
+      "  bra.uni done;\n"
+      "  third: mul.lo.u32 r, r, 3;\n"
+      "  done: mov.u32 %0, r;\n"
+      "}"
+      : "=r"(result)
+      : "r"(in[i]));
+  out[i] = result;
+}
+
 // 64-bit arithmetic: every result of the pair, eight of them.
 extern "C" __global__ void long_arithmetic(const long long* a, const long long* b, long long* out, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;

@@ -1,5 +1,6 @@
 // Kernels with one mistake each. faults_test.cpp says which, and what the simulator must say about it; it reads faults.ptx:
 //   nvcc -ptx -arch=sm_80 -std=c++17 faults.cu -o faults.ptx
+#include <cassert>
 #include <cstdint>
 
 __constant__ float kTable[16] = {1, 2, 3};
@@ -158,4 +159,14 @@ extern "C" __global__ void shuffle_in_a_branch(const int* in, int* out) {
     __syncwarp();
   }
   out[threadIdx.x] = v;
+}
+
+extern "C" __global__ void failed_assertion(const int* in) { assert(in[threadIdx.x] < 10 && "in is too large"); }
+
+extern "C" __global__ void trap(int at) {
+  if (threadIdx.x == at) asm volatile("trap;");
+}
+
+extern "C" __global__ void call_of_nothing(int* out, float (*function)(float)) {
+  out[threadIdx.x] = (int)function(1.f);
 }
