@@ -64,8 +64,9 @@ struct Check {
     each_lane(lanes, [&](int l) {
       uint8_t* k = out.known[l];
       if (!k) return;
-      bool reads = use == Use::read || use == Use::atomic;
-      if (reads ? !all_known(k, bytes) : has_pending(k, bytes)) not_known(l, k, address[l], where);
+      bool reads = use == Use::read || use == Use::atomic,
+           async = where[0] == 's';  // only shared memory has bytes under way
+      if (reads ? !all_known(k, bytes) : async && has_pending(k, bytes)) not_known(l, k, address[l], where);
       if (use != Use::read) std::memset(k, 1, static_cast<size_t>(bytes));
     });
   }

@@ -150,7 +150,7 @@ Detail& Decoder::detail() {
   return *i.detail;
 }
 
-void Decoder::emit(Op op) {
+void Decoder::emit(Op op, bool counted) {
   if (!modifiers.empty()) unsupported("modifier ." + modifiers.front());
   i.run = op;
   if (statement.guard >= 0) {
@@ -159,7 +159,7 @@ void Decoder::emit(Op op) {
     i.body = op;
     i.run = run_guarded;
   }
-  builder.append(i, &statement);
+  builder.append(i, &statement, counted);
 }
 
 void Decoder::emit_control(Op op) {
@@ -198,6 +198,28 @@ std::string register_sizes(Decoder& d) {
   return sizes;
 }
 
+bool is_integer_type(std::string_view t) { return t.size() > 1 && (t[0] == 'u' || t[0] == 's') && ptx::type_bytes(t); }
+
+/** cvt{.sat}.target.source between integers: one loop for each pair of register sizes. */
+const LaneOp* find_integer_conversion(Decoder& d) {
+  size_t n = d.modifiers.size();
+  if (d.statement.opcode != "cvt" || n < 2 || n > 3 || (n == 3 && d.modifiers[0] != "sat")) return nullptr;
+  const std::string &to = d.modifiers[n - 2], &from = d.modifiers[n - 1];
+  if (!is_integer_type(to) || !is_integer_type(from)) return nullptr;
+  std::string sizes = register_sizes(d);
+  const ptx::Operand& source = d.operand(1);
+  if (source.form != Form::reg) sizes[1] = from.ends_with("64") ? 'd' : from.ends_with("32") ? 'w' : 'h';
+  uint32_t to_bytes = ptx::type_bytes(to), from_bytes = ptx::type_bytes(from);
+  auto fits = [](char size, uint32_t bytes) {
+    return bytes <= (size == 'h' ? 2u : size == 'w' ? 4u : size == 'd' ? 8u : 0u);
+  };
+  if (sizes.size() != 2 || !fits(sizes[0], to_bytes) || !fits(sizes[1], from_bytes)) return nullptr;
+  d.i.bytes = static_cast<uint8_t>(8 * from_bytes);
+  d.i.count = static_cast<uint8_t>(8 * to_bytes);
+  d.i.flags = to[0] == 's';
+  return find_lane_op(std::string("cvt.") + (n == 3 ? "sat." : "") + (from[0] == 's' ? "sint " : "uint ") + sizes);
+}
+
 bool is_float_type(std::string_view t) { return t == "f32" || t == "f64"; }
 
 }  // namespace
@@ -206,6 +228,7 @@ void decode_lane_operation(Decoder& d) {
   std::string spelling = spelling_of(d);
   const LaneOp* op = find_lane_op(spelling);
   if (!op) op = find_lane_op(spelling + " " + register_sizes(d));
+  if (!op) op = find_integer_conversion(d);
   if (!op) d.unsupported();
   std::string type = d.modifiers.empty() ? "" : d.modifiers.back();
   const char* spec = op->operands;
@@ -232,10 +255,6 @@ void decode_lane_operation(Decoder& d) {
 
 /** setp.cmp{.bool}{.ftz}.type p{|q}, a, b{, {!}c} */
 void decode_setp(Decoder& d) {
-  std::string join = d.take_one({"and", "or", "xor"});
-  const LaneOp* op = find_lane_op(spelling_of(d));
-  if (!op) d.unsupported();
-  std::string type = d.take_type();
   const ptx::Operand& first = d.operand(0);
   if (first.form == Form::pair) {
     d.i.d = d.target(first.list[0], "pred");
@@ -244,6 +263,15 @@ void decode_setp(Decoder& d) {
   } else {
     d.i.d = d.target(first, "pred");
   }
+  decode_comparison(d);
+}
+
+void decode_comparison(Decoder& d) {
+  std::string join = d.take_one({"and", "or", "xor"}), spelling = "setp";
+  for (auto& m : d.modifiers) spelling += "." + m;
+  const LaneOp* op = find_lane_op(spelling);
+  if (!op) d.unsupported();
+  std::string type = d.take_type();
   const char* compared = is_float_type(type) ? type.c_str() : type_of(op->operands[1]);
   d.i.a = d.source(d.operand(1), compared);
   d.i.b = d.source(d.operand(2), compared);
@@ -255,6 +283,30 @@ void decode_setp(Decoder& d) {
   }
   d.modifiers.clear();
   d.emit(op->run);
+}
+
+/** set.cmp{.bool}.target.source d, a, b{, c}: a setp, then a choice between the target's 1 (or all ones) and 0. Pairs
+ * have loops of their own. */
+void decode_set(Decoder& d) {
+  if (find_lane_op(spelling_of(d))) return decode_lane_operation(d);
+  static const std::unordered_map<std::string_view, uint64_t> ones = {
+      {"u32", ~0u},    {"s32", ~0u},    {"f32", 0x3f800000}, {"u16", 0xffff},
+      {"s16", 0xffff}, {"f16", 0x3c00}, {"bf16", 0x3f80}};
+  if (d.modifiers.size() < 3) d.unsupported();
+  std::string source = d.modifiers.back(), target = d.modifiers[d.modifiers.size() - 2];
+  auto one = ones.find(target);
+  if (one == ones.end() || source.ends_with("x2")) d.unsupported();
+  d.modifiers.erase(d.modifiers.end() - 2);
+  Instruction choice;
+  choice.d = d.target(d.operand(0), target);
+  choice.c = d.scratch(1);
+  choice.a = d.constant(one->second, ptx::type_bytes(target));
+  choice.b = d.constant(0, ptx::type_bytes(target));
+  d.i.d = choice.c;
+  decode_comparison(d);
+  d.i = choice;
+  d.modifiers.clear();
+  d.emit(find_lane_op(ptx::type_bytes(target) == 2 ? "selp.b16" : "selp.b32")->run, false);
 }
 
 // ---- ImageBuilder ----
@@ -422,18 +474,7 @@ void ImageBuilder::append(Instruction i, const ptx::Statement* s, bool counted) 
 void ImageBuilder::decode_routine(Routine& r) {
   routine = &r;
   const ptx::Function& f = *r.function;
-  slots_.clear();
-  for (auto& reg : f.registers) {
-    if (reg.type == "pred") {
-      slots_.push_back(image->file_bytes);
-      r.predicates.push_back(image->file_bytes);
-      image->file_bytes += 4;
-    } else {
-      uint32_t bytes = ptx::type_bytes(reg.type);
-      slots_.push_back(allocate(bytes));
-      r.registers.emplace_back(slots_.back(), bytes);
-    }
-  }
+  allocate_registers();
   entries_.emplace_back(&r, image->code.size());
   std::vector<bool> labelled(f.body.size() + 1);
   for (auto& l : f.labels) labelled[l.second] = true;
@@ -461,6 +502,7 @@ void ImageBuilder::decode_statement(const ptx::Statement& s) {
   Decoder d{*this, s, s.modifiers, {}};
   if (s.opcode == "mov") return decode_move(d);
   if (s.opcode == "setp") return decode_setp(d);
+  if (s.opcode == "set") return decode_set(d);
   for (auto find : {find_control, find_memory, find_collective, find_matrix})
     if (auto decode = find(s.opcode)) return decode(d);
   decode_lane_operation(d);

@@ -38,7 +38,7 @@ struct Decoder {
 
   Detail& detail();
   /** Ends the statement: all modifiers must be taken. */
-  void emit(Op op);
+  void emit(Op op, bool counted = true);
   /** The same for operations that move control or suspend lanes: they look at their guard themselves. */
   void emit_control(Op op);
   [[noreturn]] void unsupported(const std::string& why = "") const;
@@ -49,6 +49,9 @@ using DecodeFunction = void (*)(Decoder&);
 void decode_lane_operation(Decoder& d);
 void decode_move(Decoder& d);
 void decode_setp(Decoder& d);
+void decode_set(Decoder& d);
+/** The comparison of setp, its destinations being set. */
+void decode_comparison(Decoder& d);
 void decode_activemask(Decoder& d);
 void decode_warp_barrier(Decoder& d);
 void decode_call(Decoder& d);
@@ -92,6 +95,7 @@ class ImageBuilder {
   void prepare(Routine& r);
   void decode_routine(Routine& r);
   void decode_statement(const ptx::Statement& s);
+  void allocate_registers();
   void lay_out_parameters(Routine& r);
   void resolve();
 
