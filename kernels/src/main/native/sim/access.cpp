@@ -51,7 +51,11 @@ struct Check {
 
   void alignment(uint32_t lanes, const uint64_t* address, const char* where) const {
     uint64_t low = 0, odd = static_cast<uint64_t>((out.alignment ? out.alignment : bytes) - 1);
-    each_lane(lanes, [&](int l) { low |= address[l]; });
+    if (lanes == w.mask) {
+      for (int l = 0; l < 32; l++) low |= address[l];
+    } else {
+      low = odd;
+    }
     if (!(low & odd)) return;
     each_lane(lanes, [&](int l) {
       if (address[l] & odd)
@@ -60,7 +64,32 @@ struct Check {
     });
   }
 
-  void known(uint32_t lanes, const uint64_t* address, const char* where) const {
+  /** Lanes side by side, in order: one run of bytes. */
+  bool side_by_side(uint32_t lanes) const {
+    if (lanes != ~0u) return false;
+    uint64_t apart = 0, first = reinterpret_cast<uint64_t>(out.data[0]);
+    for (int l = 0; l < 32; l++)
+      apart |= reinterpret_cast<uint64_t>(out.data[l]) ^ (first + static_cast<uint64_t>(l * bytes));
+    return apart == 0;
+  }
+
+  /** The whole run is known, or becomes so: the check of most requests. */
+  bool known_run(uint8_t* run) const {
+    size_t n = static_cast<size_t>(32 * bytes);
+    uint64_t all = 0x0101010101010101, any = 0;
+    for (size_t at = 0; at < n; at += 8) {
+      uint64_t v;
+      std::memcpy(&v, run + at, 8);
+      all &= v;
+      any |= v;
+    }
+    if (use == Use::write && (any & 0x0202020202020202) == 0) return std::memset(run, 1, n) != nullptr;
+    return use == Use::read && all == 0x0101010101010101 && any == all;
+  }
+
+  void known(uint32_t lanes, const uint64_t* address, const char* where) {
+    out.together = side_by_side(lanes);
+    if (out.together && (!out.known[0] || known_run(out.known[0]))) return;
     each_lane(lanes, [&](int l) {
       uint8_t* k = out.known[l];
       if (!k) return;
@@ -82,6 +111,15 @@ struct Check {
     const char* where = constant ? "constant" : "global";
     alignment(lanes, address, where);
     const Allocation*& last = b.last_allocation[i.index];
+    if (last && !constant && !(last->read_only && use != Use::read) &&
+        all_inside(lanes, address, last->begin, last->end)) {
+      uint8_t* known_base = last->known ? last->known - last->begin : nullptr;
+      for (int l = 0; l < 32; l++) {
+        out.data[l] = reinterpret_cast<uint8_t*>(address[l]);
+        out.known[l] = known_base ? known_base + address[l] : nullptr;
+      }
+      return count_request(lanes, address, where);
+    }
     each_lane(lanes, [&](int l) {
       uint64_t a = address[l];
       if (!last || a < last->begin || a + bytes > last->end || a + bytes < a) {
@@ -99,8 +137,23 @@ struct Check {
       out.data[l] = reinterpret_cast<uint8_t*>(a);
       out.known[l] = last->known ? last->known + (a - last->begin) : nullptr;
     });
+    if (constant) return known(lanes, address, where);
+    count_request(lanes, address, where);
+  }
+
+  /** All active lanes; idle ones hold an active one's address. */
+  bool all_inside(uint32_t lanes, const uint64_t* address, uint64_t begin, uint64_t end) const {
+    if (lanes != w.mask) return false;
+    uint64_t low = ~uint64_t(0), high = 0;
+    for (int l = 0; l < 32; l++) {
+      low = std::min(low, address[l]);
+      high = std::max(high, address[l]);
+    }
+    return low >= begin && high <= end - static_cast<uint64_t>(bytes) && end - begin >= static_cast<uint64_t>(bytes);
+  }
+
+  void count_request(uint32_t lanes, const uint64_t* address, const char* where) {
     known(lanes, address, where);
-    if (constant) return;
     if (b.touched) b.touched->add(lanes, address, bytes, use != Use::write, use != Use::read);
     if (!out.counted) return;
     count_global(b.lines[i.index], address, lanes, bytes);
@@ -111,6 +164,7 @@ struct Check {
   }
 
   void inside(uint32_t lanes, const uint64_t* address, uint64_t limit, const char* where) const {
+    if (all_inside(lanes, address, 0, limit)) return;
     each_lane(lanes, [&](int l) {
       if (address[l] + static_cast<uint64_t>(bytes) > limit || address[l] > limit)
         fault(FaultKind::out_of_bounds, l,
@@ -121,12 +175,13 @@ struct Check {
   void shared(uint32_t lanes, const uint64_t* address) {
     inside(lanes, address, b.shared_bytes, "shared");
     alignment(lanes, address, "shared");
-    uint32_t small[32] = {};
-    each_lane(lanes, [&](int l) {
-      out.data[l] = b.shared.data() + address[l];
-      out.known[l] = b.shared_known.data() + address[l];
+    uint32_t small[32];
+    uint8_t *data = b.shared.data(), *known_base = b.shared_known.data();
+    for (int l = 0; l < 32; l++) {  // idle lanes: a place inside too, or never looked at
+      out.data[l] = data + address[l];
+      out.known[l] = known_base + address[l];
       small[l] = static_cast<uint32_t>(address[l]);
-    });
+    }
     known(lanes, address, "shared");
     if (b.races) race(lanes, address);
     if (out.counted) count_shared(b.lines[i.index], small, lanes, std::max(bytes, 4));
@@ -172,14 +227,16 @@ struct Check {
   }
 
   void generic(const uint64_t* address) {
-    uint64_t inner[32];
+    uint64_t inner[32], windowed = 0;
+    for (int l = 0; l < 32; l++) windowed |= address[l];
+    if (windowed < kSharedWindow) return global(w.mask, address, false);
     uint32_t in_shared = 0, in_local = 0, in_parameter = 0;
+    for (int l = 0; l < 32; l++) inner[l] = address[l] & (kWindowBytes - 1);
     each_lane(w.mask, [&](int l) {
       uint64_t window = address[l] & ~(kWindowBytes - 1);
       in_shared |= (window == kSharedWindow ? 1u : 0u) << l;
       in_local |= (window == kLocalWindow ? 1u : 0u) << l;
       in_parameter |= (window == kParamWindow ? 1u : 0u) << l;
-      inner[l] = address[l] & (kWindowBytes - 1);
     });
     if (in_shared) shared(in_shared, inner);
     if (in_local) local(in_local, inner);
@@ -191,8 +248,15 @@ struct Check {
 
 }  // namespace
 
-void access_addresses(Warp& w, const Instruction& i, Space space, const uint64_t address[32], int bytes, Use use,
+void access_addresses(Warp& w, const Instruction& i, Space space, const uint64_t given[32], int bytes, Use use,
                       Access& out) {
+  uint64_t filled[32];
+  const uint64_t* address = given;
+  if (w.mask != ~0u) {  // idle lanes take the address of an active one, so that checks may look at all 32
+    uint64_t first = given[__builtin_ctz(w.mask)];
+    for (int l = 0; l < 32; l++) filled[l] = w.mask >> l & 1 ? given[l] : first;
+    address = filled;
+  }
   Check check{w, i, *w.block, bytes, use, out};
   switch (space) {
     case Space::global:

@@ -8,11 +8,12 @@ enum class Use : uint8_t { read, write, atomic, async };  // async: the target o
 
 /** Where the lanes' bytes lie. */
 struct Access {
-  uint8_t* data[32];    // on the host, of active lanes
-  uint8_t* known[32];   // beside it; nullptr: all known
-  bool counted = true;  // in sectors and wavefronts
-  bool strong = false;  // volatile, relaxed: does not race with its like
-  int alignment = 0;    // 0: that of the size
+  uint8_t* data[32];      // on the host, of active lanes
+  uint8_t* known[32];     // beside it; nullptr: all known
+  bool together = false;  // set: 32 lanes side by side
+  bool counted = true;    // in sectors and wavefronts
+  bool strong = false;    // volatile, relaxed: does not race with its like
+  int alignment = 0;      // 0: that of the size
 };
 
 /** Checks `bytes` bytes of every active lane at register i.a + i.offset in i.space; counts them. Reads must be known,

@@ -58,6 +58,7 @@ void Block::start_warps() {
     w.block = this;
     w.number = static_cast<int>(n);
     fill_constants(w);
+    fill_specials(w, true);
   }
 }
 
@@ -69,13 +70,20 @@ void Block::fill_constants(Warp& w) {
   }
 }
 
-void Block::fill_specials(Warp& w) {
+/** Once a launch; afterwards only what a block changes. */
+void Block::fill_specials(Warp& w, bool all) {
   const Launch& l = *run.launch;
   for (auto [at, special] : image.specials) {
     if (special == Special::local_base) {
       std::memset(w.file + at, 0, 32 * 8);
       continue;
     }
+    if (special == Special::ctaid_x || special == Special::ctaid_y || special == Special::ctaid_z) {
+      uint32_t id = special == Special::ctaid_x ? x : special == Special::ctaid_y ? y : z;
+      std::fill(w.at<uint32_t>(at), w.at<uint32_t>(at) + 32, id);
+      continue;
+    }
+    if (!all) continue;
     if (special == Special::gridid) {
       for (int lane = 0; lane < 32; lane++) w.at<uint64_t>(at)[lane] = run.grid_id;
       continue;
@@ -96,12 +104,6 @@ void Block::fill_specials(Warp& w) {
             return l.block.y;
           case Special::ntid_z:
             return l.block.z;
-          case Special::ctaid_x:
-            return x;
-          case Special::ctaid_y:
-            return y;
-          case Special::ctaid_z:
-            return z;
           case Special::nctaid_x:
             return l.grid.x;
           case Special::nctaid_y:
@@ -153,7 +155,7 @@ void Block::execute(uint64_t linear) {
   barriers.fill({});
   std::vector<Warp*> order;
   for (auto& w : warps) {
-    fill_specials(w);
+    fill_specials(w, false);
     uint32_t first = static_cast<uint32_t>(w.number) * 32, count = std::min(threads - first, 32u);
     w.start(count == 32 ? ~0u : (1u << count) - 1, image.routines[0].entry);
     order.push_back(&w);

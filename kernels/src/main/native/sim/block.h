@@ -64,7 +64,7 @@ struct Block {
   bool release_barriers();
   [[noreturn]] void deadlock();
   void fill_constants(Warp& w);
-  void fill_specials(Warp& w);
+  void fill_specials(Warp& w, bool all);
 
   std::vector<uint8_t> files_;
   uint64_t random_ = 0;

@@ -436,6 +436,12 @@ Routine* ImageBuilder::routine_of(std::string_view name) {
   return r == routines_.end() ? nullptr : r->second;
 }
 
+int64_t ImageBuilder::kernel_parameter_bytes() const {
+  int64_t end = 0;
+  for (auto& p : image->kernel->parameters) end = (end + p.align - 1) / p.align * p.align + p.size;
+  return end;
+}
+
 /** Kernel parameters lie at their packed offsets; those of device functions in a lane's own bytes. */
 void ImageBuilder::lay_out_parameters(Routine& r) {
   const ptx::Function& f = *r.function;

@@ -89,6 +89,7 @@ class ImageBuilder {
   int find_label(const ptx::Statement& s, const std::string& name) const;
   void append(Instruction i, const ptx::Statement* s, bool counted = true);
   void branch_fixup(int statement) { pending_targets_.push_back({image->code.size(), statement}); }
+  int64_t kernel_parameter_bytes() const;
   Routine* routine_of(std::string_view name);
 
  private:

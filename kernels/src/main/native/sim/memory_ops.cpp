@@ -16,6 +16,10 @@ enum MemoryFlags : uint8_t { kStrong = 1 };
 /** Memory type M into lanes of register type R. */
 template <class M, class R>
 void load_lanes(Warp& w, const Instruction& i, const Access& m) {
+  if (sizeof(M) == sizeof(R) && m.together && i.count == 1) {
+    std::memcpy(w.at<R>(i.d), m.data[0], 32 * sizeof(M));
+    return;
+  }
   for (int k = 0; k < i.count; k++) {
     R* d = w.at<R>(i.count > 1 ? i.detail->registers[k] : i.d);
     each_lane(w.mask, [&](int l) {
@@ -28,6 +32,10 @@ void load_lanes(Warp& w, const Instruction& i, const Access& m) {
 
 template <class M, class R>
 void store_lanes_to(Warp& w, const Instruction& i, const Access& m) {
+  if (sizeof(M) == sizeof(R) && m.together && i.count == 1) {
+    std::memcpy(m.data[0], w.at<R>(i.d), 32 * sizeof(M));
+    return;
+  }
   for (int k = 0; k < i.count; k++) {
     const R* d = w.at<R>(i.count > 1 ? i.detail->registers[k] : i.d);
     each_lane(w.mask, [&](int l) {
@@ -93,11 +101,29 @@ const Instruction* run_store_own(Warp& w, const Instruction& i) {
   return next(i);
 }
 
+/** A kernel's parameter at a place known when decoding: one value for all lanes. */
+template <class M, class R>
+const Instruction* run_load_argument(Warp& w, const Instruction& i) {
+  const uint8_t* from = w.block->run.launch->parameters + i.offset;
+  for (int k = 0; k < i.count; k++) {
+    M v;
+    std::memcpy(&v, from + static_cast<size_t>(k) * sizeof(M), sizeof(M));
+    R *d = w.at<R>(i.count > 1 ? i.detail->registers[static_cast<size_t>(k)] : i.d), value = static_cast<R>(v);
+    if (w.mask == ~0u) {
+      for (int l = 0; l < 32; l++) d[l] = value;
+    } else {
+      each_lane(w.mask, [&](int l) { d[l] = value; });
+    }
+  }
+  return next(i);
+}
+
 struct MemoryOps {
-  Op load, store, load_own, store_own;
+  Op load, store, load_own, store_own, load_argument;
 };
 template <class M, class R>
-constexpr MemoryOps kOps{run_load<M, R>, run_store<M, R>, run_load_own<M, R>, run_store_own<M, R>};
+constexpr MemoryOps kOps{run_load<M, R>, run_store<M, R>, run_load_own<M, R>, run_store_own<M, R>,
+                         run_load_argument<M, R>};
 
 template <class M>
 const MemoryOps* by_register(int bytes) {
@@ -207,16 +233,21 @@ void decode_load_store(Decoder& d) {
   const MemoryOps* ops = find_ops(type, register_bytes);
   if (!ops) d.unsupported("size of the registers");
   d.address(memory);
-  bool own = false;
+  bool own = false, argument = false;
   if (d.i.space == Space::param) {
     const ptx::Function& f = *d.builder.routine->function;
     bool formal = false;
     for (auto& p : f.parameters) formal |= p.name == memory.name;
     own = !f.kernel || (memory.reg < 0 && !formal);
     if (store && !own) d.unsupported("a kernel's parameters are constant");
+    int64_t size = d.i.bytes * d.i.count;
+    argument = !own && memory.reg < 0;
+    if (argument && (d.i.offset < 0 || d.i.offset % size || d.i.offset + size > d.builder.kernel_parameter_bytes()))
+      d.unsupported("it is not inside the kernel's parameters, aligned");
     if (own && !d.i.wide) d.unsupported("a 32-bit address of a parameter");
   }
   if (d.i.space == Space::constant && store) d.unsupported("constant memory cannot be written");
+  if (argument) return d.emit(ops->load_argument);
   d.emit(own ? (store ? ops->store_own : ops->load_own) : (store ? ops->store : ops->load));
 }
 
@@ -226,6 +257,10 @@ template <bool ToGeneric, class T>
 const Instruction* run_cvta(Warp& w, const Instruction& i) {
   const T* a = w.at<T>(i.a);
   T* d = w.at<T>(i.d);
+  if (!i.offset && w.mask == ~0u) {
+    std::memmove(d, a, 32 * sizeof(T));
+    return next(i);
+  }
   uint64_t window = static_cast<uint64_t>(i.offset);
   each_lane(w.mask, [&](int l) {
     if (!ToGeneric && window && (a[l] & ~(kWindowBytes - 1)) != window && a[l])

@@ -7,6 +7,7 @@ SIM_TESTS := ../../test/native/sim
 SIM_FLAGS := -std=c++20 -O2 -fPIC -g1 -Wall -Wextra -Werror -Isim -MMD -MP -fvisibility=hidden -march=x86-64-v2 \
              -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(OUT)=out
 # The lane-wise loops, once per instruction set; exact IEEE arithmetic, but no errno, no traps.
+SIM_FLAGS_access     := -O3  # loops over lanes
 LANE_FLAGS           := -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
 SIM_FLAGS_ops_base   := $(LANE_FLAGS)
 SIM_FLAGS_ops_avx2   := $(LANE_FLAGS) -march=x86-64-v3
