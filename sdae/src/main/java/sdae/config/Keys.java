@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import sdae.tensor.Devices;
 
 /** Every setting there is, in the order of a written config. The one place to add one. */
 final class Keys {
@@ -11,10 +12,15 @@ final class Keys {
 
     static {
         choice("objective", "sdae", List.of("sdae", "mae"), "predict a teacher's features, or pixels");
-        choice("preset", "robust", List.of("robust", "sdae-official"), "which recipe fills what is not set");
+        choice(
+                "preset",
+                "robust",
+                List.of("robust", "sdae-official", "tiny-sim"),
+                "which recipe fills what is not set");
         integer("seed", 0, "of every random number");
         quiet(Key.Type.INTEGER, "threads", 0L, "of the kernels; 0 is one for every CPU");
-        choice("device", "cpu", List.of("cpu"), "where the kernels run");
+        choice("device", "cpu", Devices.NAMES, "where the kernels run; cuda-sim is a simulated GPU, slow and strict");
+        quiet(Key.Type.FLAG, "device.graphs", true, "replay a step's launches as CUDA graphs");
         quiet(Key.Type.TEXT, "run.dir", "runs", "folder that run folders are made in");
         quiet(Key.Type.TEXT, "run.name", "", "the run's folder; empty: objective, data and time");
 
@@ -43,6 +49,7 @@ final class Keys {
         integer("decoder.width", 0, "of the decoder; 0: 512 behind a named model, 64 behind a custom one");
         integer("decoder.depth", 0, "blocks of the decoder; 0: 8 or 1");
         integer("decoder.heads", 0, "heads of the decoder; 0: 16 or 2");
+        choice("model.dtype", "f32", List.of("f32", "bf16"), "what activations are stored as; weights stay f32");
         number("student.drop_path", 0, "drop probability of the last encoder block, rising linearly from 0");
         choice(
                 "init.patch_bias",
@@ -97,6 +104,7 @@ final class Keys {
         number("train.warmup_epochs", 0.6, "of linear warm-up");
         quiet(Key.Type.INTEGER, "log.every", 10L, "steps between rows of metrics.csv");
         quiet(Key.Type.NUMBER, "eval.every_epochs", 1.0, "epochs between evaluations; 0: only before and after");
+        quiet(Key.Type.FLAG, "eval.run", true, "evaluate at all");
         quiet(Key.Type.INTEGER, "eval.knn_k", 20L, "neighbours that vote");
         quiet(Key.Type.INTEGER, "eval.knn_train", 10000L, "labelled images to look neighbours up in");
         quiet(Key.Type.INTEGER, "eval.knn_test", 5000L, "images to classify");

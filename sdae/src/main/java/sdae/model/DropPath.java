@@ -13,6 +13,11 @@ import sdae.tensor.Tensor;
  * [B], or null where nothing is dropped.
  */
 public record DropPath(List<Tensor[]> scales) {
+    /** Where the uniform numbers of a branch are. */
+    public interface Uniform {
+        Tensor of(int block, int branch);
+    }
+
     /** Nothing is dropped. */
     public static final DropPath NONE = new DropPath(List.of());
 
@@ -21,15 +26,23 @@ public record DropPath(List<Tensor[]> scales) {
      * rises linearly from 0 to {@code rate} over the blocks.
      */
     public static DropPath of(Tape tape, float[][][] uniform, double rate) {
-        int depth = uniform.length;
+        return of(
+                tape,
+                uniform.length,
+                rate,
+                (block, branch) -> tape.of(uniform[block][branch], uniform[block][branch].length));
+    }
+
+    /** The same from numbers on the device: {@code uniform.of(block, branch)} is [B]. */
+    public static DropPath of(Tape tape, int depth, double rate, Uniform uniform) {
         List<Tensor[]> scales = new ArrayList<>();
         for (int block = 0; block < depth; block++) {
             double dropped = Schedules.dropPath(block, depth, rate);
             Tensor[] pair = new Tensor[2];
             for (int branch = 0; branch < 2 && dropped > 0; branch++) {
-                float[] u = uniform[block][branch];
-                Tensor scale = tape.empty(DType.F32, u.length);
-                tape.backend().dropPathScale(scale, tape.of(u, u.length), (float) dropped);
+                Tensor u = uniform.of(block, branch);
+                Tensor scale = tape.empty(DType.F32, u.count());
+                tape.backend().dropPathScale(scale, u, (float) dropped);
                 pair[branch] = scale;
             }
             scales.add(pair);
@@ -39,9 +52,11 @@ public record DropPath(List<Tensor[]> scales) {
 
     /** Drawn for these samples: a function of (seed, epoch, sample id) alone. */
     public static DropPath draw(Tape tape, int depth, double rate, long seed, int epoch, int[] sampleIds) {
-        if (rate == 0) {
-            return NONE;
-        }
+        return rate == 0 ? NONE : of(tape, uniform(depth, seed, epoch, sampleIds), rate);
+    }
+
+    /** The uniform numbers [depth][2][B] of these samples. */
+    public static float[][][] uniform(int depth, long seed, int epoch, int[] sampleIds) {
         float[][][] uniform = new float[depth][2][sampleIds.length];
         for (int i = 0; i < sampleIds.length; i++) {
             Philox random = new Philox(seed, Philox.Purpose.DROP_PATH, epoch, sampleIds[i]);
@@ -50,7 +65,7 @@ public record DropPath(List<Tensor[]> scales) {
                 block[1][i] = random.uniform();
             }
         }
-        return of(tape, uniform, rate);
+        return uniform;
     }
 
     Tensor attention(int block) {

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import sdae.nn.Init;
 import sdae.tensor.Backend;
+import sdae.tensor.DType;
 import sdae.tensor.ParameterBuffer;
 import sdae.tensor.ParameterBuffer.Segment;
 import sdae.tensor.Tape;
@@ -31,14 +32,21 @@ public final class SdaeModel implements AutoCloseable {
 
     /** {@code skipTokens} takes class and mask token out of weight decay. */
     public SdaeModel(Backend backend, ModelSpec spec, Objective objective, boolean skipTokens) {
+        this(backend, spec, objective, skipTokens, DType.F32);
+    }
+
+    /** {@code dtype}: of activations and of the weight matrices that kernels read; the weights themselves are F32. */
+    public SdaeModel(Backend backend, ModelSpec spec, Objective objective, boolean skipTokens, DType dtype) {
         this.spec = spec;
         this.objective = objective;
         boolean distilled = objective instanceof Objective.Sdae;
         encoder = new Encoder(spec);
         decoder = new Decoder(spec, distilled ? spec.width() : spec.patchValues());
-        student = new ParameterBuffer(backend, true, studentSegments(encoder, decoder, skipTokens));
+        student = new ParameterBuffer(backend, true, studentSegments(encoder, decoder, skipTokens), dtype);
         teacherEncoder = distilled ? new Encoder(spec) : null;
-        teacher = distilled ? new ParameterBuffer(backend, false, encoderSegments(teacherEncoder, skipTokens)) : null;
+        teacher = distilled
+                ? new ParameterBuffer(backend, false, encoderSegments(teacherEncoder, skipTokens), dtype)
+                : null;
     }
 
     static List<Segment> studentSegments(Encoder encoder, Decoder decoder, boolean skipTokens) {
@@ -65,6 +73,15 @@ public final class SdaeModel implements AutoCloseable {
                 // Another seed: the same names must not give the student's numbers.
                 teacherEncoder.initTimm(new Init(seed + 1));
             }
+        }
+        round();
+    }
+
+    /** Brings BF16 copies up to date after weights were set from outside. */
+    public void round() {
+        student.round();
+        if (teacher != null) {
+            teacher.round();
         }
     }
 

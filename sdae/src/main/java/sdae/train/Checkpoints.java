@@ -96,6 +96,7 @@ public final class Checkpoints {
             for (Parameter p : parameters.parameters().values()) {
                 p.value().set(reader.floats(p.name()));
             }
+            parameters.round();
         }
     }
 

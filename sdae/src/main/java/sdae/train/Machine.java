@@ -36,8 +36,7 @@ public final class Machine {
     /** Whether an NVIDIA driver is here, and if not, where it was looked for. */
     private static String cuda() {
         if (Files.exists(Path.of("/proc/driver/nvidia/version"))) {
-            return "driver found (" + firstLine("/proc/driver/nvidia/version")
-                    + "), but this version trains on the CPU only";
+            return "driver found (" + firstLine("/proc/driver/nvidia/version") + ")";
         }
         return "no: /proc/driver/nvidia/version is not there, so no NVIDIA driver is loaded";
     }

@@ -23,6 +23,7 @@ import sdae.io.TensorBoardWriter;
 import sdae.io.UserError;
 import sdae.kernels.Native;
 import sdae.tensor.CpuBackend;
+import sdae.tensor.Devices;
 
 /**
  * One pretraining run in its folder: config.yaml, metrics.csv, evals.csv, profile.csv, TensorBoard events, checkpoints,
@@ -70,7 +71,7 @@ public final class Run implements AutoCloseable {
         data = RunData.open(config);
         AtomicFolder.createFolders(disk, folder.toAbsolutePath());
         lock = RunLock.acquire(folder);
-        profiler = new Profiler(new CpuBackend());
+        profiler = new Profiler(Devices.open(config.text("device"), config.dtype()));
         trainer = new Trainer(config, profiler.backend());
         plan = new Plan(config, batchesPerEpoch());
         evaluation = new Evaluation(config, data, trainer.model(), profiler.backend());
@@ -165,6 +166,9 @@ public final class Run implements AutoCloseable {
                     plan.halfLife(),
                     plan.updates()));
         }
+        if (!config.flag("eval.run")) {
+            return;
+        }
         Map<String, Double> values = evaluate(evals, board);
         if (values.containsKey("knn_student")) {
             summary.put("knn_untrained", values.get("knn_student"));
@@ -202,10 +206,12 @@ public final class Run implements AutoCloseable {
             while (done < plan.updates() && stop.get() == null) {
                 boolean log = (done + 1) % config.integer("log.every") == 0 || done + 1 == plan.updates();
                 long start = System.nanoTime();
-                profiler.count(true);
+                // Kernels of a replayed graph pass the profiler by.
+                boolean counts = !trainer.replays();
+                profiler.count(counts);
                 Trainer.Step step = trainer.step(done + 1, plan, loader, log);
                 profiler.count(false);
-                profiled++;
+                profiled += counts && !trainer.replays() ? 1 : 0;
                 double seconds = (System.nanoTime() - start) * 1e-9;
                 training += seconds;
                 done++;
@@ -226,7 +232,7 @@ public final class Run implements AutoCloseable {
                 }
                 summary.put("final_loss", step.loss());
                 boolean last = done == plan.updates();
-                if (last || plan.passes(config.number("eval.every_epochs"), done)) {
+                if (config.flag("eval.run") && (last || plan.passes(config.number("eval.every_epochs"), done))) {
                     Map<String, Double> values = evaluate(evals, board);
                     if (last && values.containsKey("knn_student")) {
                         summary.put("knn_trained", best(values));

@@ -7,18 +7,14 @@ import sdae.data.Batch;
 import sdae.data.BatchLoader;
 import sdae.io.ExitCode;
 import sdae.io.UserError;
-import sdae.model.DropPath;
-import sdae.model.ModelSpec;
 import sdae.model.SdaeModel;
 import sdae.nn.AdamW;
-import sdae.nn.Ema;
 import sdae.tensor.Arena;
 import sdae.tensor.Backend;
+import sdae.tensor.DType;
 import sdae.tensor.ParameterBuffer;
-import sdae.tensor.Philox;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
-import sdae.tensor.op.PatchMask;
 
 /** The step: batches in, one update of student and teacher out. Knows no file and no clock. */
 final class Trainer implements AutoCloseable {
@@ -29,21 +25,32 @@ final class Trainer implements AutoCloseable {
     private final Config config;
     private final SdaeModel model;
     private final AdamW adamw;
-    private final Ema ema;
     private final Arena arena;
+    private final StepInputs inputs;
+    private final Tensor loss;
+    private final Repeated gradients;
+    private final Repeated update;
+    private final Repeated updateWithTeacher;
 
     Trainer(Config config, Backend backend) {
         this.config = config;
-        model = new SdaeModel(backend, config.model(), config.objective(), config.flag("wd.skip_tokens"));
+        model = new SdaeModel(
+                backend, config.model(), config.objective(), config.flag("wd.skip_tokens"), config.dtype());
         adamw = new AdamW(
                 backend,
                 model.student(),
+                model.teacher(),
                 new DecayGroups(),
                 config.number("optim.beta1"),
                 config.number("optim.beta2"),
                 config.number("optim.eps"));
-        ema = model.teacher() == null ? null : new Ema(backend, model.teacher().values(), model.studentPrefix());
         arena = new Arena(backend);
+        inputs = new StepInputs(backend, config);
+        loss = Tensor.persistent(backend, DType.F32, 1);
+        boolean graphs = config.flag("device.graphs");
+        gradients = new Repeated(backend, graphs, this::addGradients);
+        update = new Repeated(backend, graphs, () -> adamw.apply(false));
+        updateWithTeacher = new Repeated(backend, graphs, () -> adamw.apply(true));
     }
 
     /** No decay for segments named so; one learning rate for all. */
@@ -74,11 +81,12 @@ final class Trainer implements AutoCloseable {
     /** Update number {@code number} (from 1), on the loader's next batches. */
     Step step(long number, Plan plan, BatchLoader loader, boolean wantNorm) {
         int micro = config.integer("train.accumulate");
-        model.student().zeroGrad();
         double loss = 0;
         for (int i = 0; i < micro; i++) {
             Batch batch = loader.next();
-            double one = accumulate(batch);
+            inputs.set(batch);
+            gradients.run();
+            double one = this.loss.item();
             if (!Double.isFinite(one)) {
                 throw notFinite("the loss is " + one, number, plan, batch);
             }
@@ -93,36 +101,24 @@ final class Trainer implements AutoCloseable {
         double scale = clip > 0 && norm > clip ? clip / norm : 1;
         double lr = plan.learningRate(number - 1);
         double decay = plan.weightDecay(number - 1);
-        adamw.step(lr, decay, scale / micro);
-        double momentum = ema == null ? Double.NaN : plan.momentum(number);
-        if (momentum >= 0) {
-            ema.update(momentum);
-        }
+        double momentum = model.teacher() == null ? Double.NaN : plan.momentum(number);
+        adamw.prepare(lr, decay, scale / micro, momentum);
+        (momentum >= 0 ? updateWithTeacher : update).run();
         return new Step(number, loss, lr, decay, momentum, norm);
     }
 
-    /** Forward and backward of one batch; its gradients add to those that are there. */
-    private double accumulate(Batch batch) {
-        ModelSpec spec = config.model();
-        int[] ids = batch.ids();
+    /** Forward and backward of the batch in {@link #inputs}; its gradients add to those that are there. */
+    private void addGradients() {
         try (Tape tape = arena.open()) {
-            Tensor images =
-                    tape.of(batch.images(), batch.size(), spec.channels(), spec.imageHeight(), spec.imageWidth());
-            PatchMask mask = Masks.draw(config, tape, Philox.Purpose.MASK, batch.epoch(), ids);
-            DropPath dropPath = DropPath.draw(
-                    tape,
-                    spec.depth(),
-                    config.number("student.drop_path"),
-                    config.longInteger("seed"),
-                    batch.epoch(),
-                    ids);
-            SdaeModel.Forward out = model.forward(images, mask, dropPath);
-            float loss = out.loss().item();
-            if (Float.isFinite(loss)) {
-                tape.backward(out.loss());
-            }
-            return loss;
+            SdaeModel.Forward out = model.forward(inputs.images(tape), inputs.mask(tape), inputs.dropPath(tape));
+            loss.set(out.loss());
+            tape.backward(out.loss());
         }
+    }
+
+    /** Whether the launches of a step are replayed, not made one by one. */
+    boolean replays() {
+        return gradients.replays();
     }
 
     private static UserError notFinite(String what, long number, Plan plan, Batch batch) {
@@ -156,10 +152,12 @@ final class Trainer implements AutoCloseable {
 
     @Override
     public void close() {
+        gradients.close();
+        update.close();
+        updateWithTeacher.close();
+        inputs.close();
+        loss.close();
         arena.close();
-        if (ema != null) {
-            ema.close();
-        }
         adamw.close();
         model.close();
     }

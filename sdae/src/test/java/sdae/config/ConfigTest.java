@@ -88,7 +88,7 @@ class ConfigTest {
                 "train.batch=0|train.batch must be in 1..",
                 "ema.every=never|ema.every must be epoch, iter or a number of steps, but is 'never'",
                 "optim.lr=NaN|optim.lr must be a number, but is 'NaN'",
-                "device=cuda|device must be cpu, but is 'cuda'",
+                "device=gpu|device must be cpu",
                 "model.name=vit_giant|model.name must be custom or one of",
                 "loss.center_tokens=true|defined for the cosine over the token axis only",
                 "fold.tokens=38|fold.tokens must be all or 1..37",

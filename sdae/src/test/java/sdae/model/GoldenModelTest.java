@@ -24,6 +24,7 @@ import sdae.tensor.Parameter;
 import sdae.tensor.ParameterBuffer;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
+import sdae.tensor.TestDevices;
 import sdae.tensor.op.CosineLossOp;
 import sdae.tensor.op.PatchMask;
 
@@ -36,7 +37,10 @@ class GoldenModelTest {
     private static final double EMA = 1e-6;
     private static final Pattern MODE = Pattern.compile("ref64\\.modes\\.N(\\w+)_K(\\w+)\\.loss\\.(\\w+)");
 
-    private final Backend backend = new CpuBackend();
+    /** Small enough for whole steps on the simulated GPU. */
+    private static final Set<String> SIMULATED = Set.of("tiny", "grey", "head32", "head64", "head80");
+
+    private Backend backend = new CpuBackend();
 
     /** The sizes of a case: its {@code config} tensor. */
     private record Sizes(int[] c) {
@@ -79,8 +83,27 @@ class GoldenModelTest {
 
     @TestFactory
     List<DynamicTest> cases() throws IOException {
+        List<DynamicTest> tests = cases(Golden.cases());
+        assertTrue(!tests.isEmpty(), "no reference cases in " + Golden.folder());
+        return tests;
+    }
+
+    @TestFactory
+    List<DynamicTest> casesOnOtherDevices() throws IOException {
         List<DynamicTest> tests = new ArrayList<>();
-        for (String name : Golden.cases()) {
+        for (Backend device : TestDevices.others()) {
+            Set<String> names = new TreeSet<>(Golden.cases());
+            names.retainAll(SIMULATED);
+            GoldenModelTest there = new GoldenModelTest();
+            there.backend = device;
+            tests.addAll(there.cases(names));
+        }
+        return tests;
+    }
+
+    private List<DynamicTest> cases(Set<String> names) throws IOException {
+        List<DynamicTest> tests = new ArrayList<>();
+        for (String name : names) {
             Golden golden = Golden.open(name);
             Sizes sizes = new Sizes(golden.ints("config"));
             add(tests, name + " forward", () -> forward(golden, sizes));
@@ -98,15 +121,17 @@ class GoldenModelTest {
                 add(tests, name + " mae " + target, () -> mae(golden, sizes, target));
             }
         }
-        if (Golden.exists("droppath") && Golden.cases().contains("tiny")) {
+        if (Golden.exists("droppath") && names.contains("tiny")) {
             add(tests, "droppath", this::dropPath);
         }
-        assertTrue(!tests.isEmpty(), "no reference cases in " + Golden.folder());
         return tests;
     }
 
-    private static void add(List<DynamicTest> tests, String label, Executable body) {
-        tests.add(Golden.onEveryIsa(label, body));
+    private void add(List<DynamicTest> tests, String label, Executable body) {
+        tests.add(
+                backend instanceof CpuBackend
+                        ? Golden.onEveryIsa(label, body)
+                        : DynamicTest.dynamicTest(label + " on " + backend.name(), body));
     }
 
     private SdaeModel model(Golden golden, Sizes sizes, Objective objective) {

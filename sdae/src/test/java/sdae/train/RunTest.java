@@ -219,4 +219,37 @@ class RunTest {
         assertTrue(plan.passes(1, 5));
         assertFalse(plan.passes(1, 6));
     }
+
+    /** The loss of every step. */
+    private static double[] lossValues(Path run) throws IOException {
+        return Files.readAllLines(run.resolve("metrics.csv")).stream()
+                .skip(1)
+                .mapToDouble(line -> Double.parseDouble(line.split(",", -1)[2]))
+                .toArray();
+    }
+
+    private void run(String name, String... more) throws IOException {
+        List<String> sets = new ArrayList<>(List.of("eval.run=false", "train.accumulate=1", "train.steps=5"));
+        sets.addAll(List.of(more));
+        run(config(sets.toArray(String[]::new)), folder.resolve(name), false, () -> null);
+    }
+
+    @Test
+    void aSimulatedGpuLearnsWhatTheCpuLearns() throws IOException {
+        run("cpu");
+        run("sim", "device=cuda-sim");
+        assertArrayEquals(lossValues(folder.resolve("cpu")), lossValues(folder.resolve("sim")), 1e-5);
+        run("cpu16", "model.dtype=bf16");
+        run("sim16", "device=cuda-sim", "model.dtype=bf16");
+        assertArrayEquals(lossValues(folder.resolve("cpu16")), lossValues(folder.resolve("sim16")), 5e-3);
+    }
+
+    @Test
+    void aReplayedGraphGivesTheBitsOfSingleLaunches() throws IOException {
+        for (String clip : List.of("optim.clip=0", "optim.clip=0.01")) {
+            run("graphs " + clip, "device=cuda-sim", clip);
+            run("single " + clip, "device=cuda-sim", clip, "device.graphs=false");
+            assertEquals(weights(folder.resolve("graphs " + clip), 5), weights(folder.resolve("single " + clip), 5));
+        }
+    }
 }

@@ -69,6 +69,12 @@ public final class Tape implements AutoCloseable {
         return empty(DType.I32, sizes).set(values);
     }
 
+    /** A persistent tensor as an input of this step: the same memory, on this tape. */
+    public Tensor input(Tensor persistent) {
+        return new Tensor(
+                persistent.block(), persistent.offset(), persistent.shape(), persistent.dtype(), this, backend());
+    }
+
     /** Marks x as wanting a gradient, to be read with {@link #gradient} after the backward. */
     public Tensor variable(Tensor x) {
         x.block().needsGradient = true;

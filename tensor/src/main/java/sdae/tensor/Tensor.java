@@ -182,6 +182,10 @@ public final class Tensor {
         return block;
     }
 
+    long offset() {
+        return offset;
+    }
+
     private void require(DType wanted, String op) {
         if (dtype != wanted) {
             throw new IllegalArgumentException(op + ": tensor " + shape + " must be " + wanted + ", but is " + dtype);

@@ -4,7 +4,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The devices beside the CPU that tests run on: those of {@code -Dsdae.test.devices=cuda-sim} (comma separated).
+ * The devices beside the CPU that tests run on: {@code cuda-sim}, or those of {@code -Dsdae.test.devices=cuda} (comma separated,
+ * may be empty).
  */
 public final class TestDevices {
     private static final List<Backend> OTHERS = open();
@@ -16,7 +17,7 @@ public final class TestDevices {
     }
 
     private static List<Backend> open() {
-        String names = System.getProperty("sdae.test.devices", "");
+        String names = System.getProperty("sdae.test.devices", "cuda-sim");
         return Arrays.stream(names.split(",", -1))
                 .filter(name -> !name.isBlank())
                 .map(Devices::open)
