@@ -188,13 +188,11 @@ struct Check {
   }
 
   void race(uint32_t lanes, const uint64_t* address) const {
-    uint32_t serial = ++b.request_serial, warp = static_cast<uint32_t>(w.number);
-    bool strong = use == Use::atomic || out.strong;
-    each_lane(lanes, [&](int l) {
-      Conflict c = b.races->access(warp, static_cast<uint32_t>(l), static_cast<uint32_t>(address[l]),
-                                   static_cast<uint32_t>(bytes), use != Use::read, strong, i.index, serial);
-      if (c.found) report_race(l, address[l], c);
-    });
+    int lane = 0;
+    Conflict c = b.races->access({static_cast<uint32_t>(w.number), lanes, static_cast<uint32_t>(bytes),
+                                  use != Use::read, use == Use::atomic || out.strong, i.index, ++b.request_serial},
+                                 address, lane);
+    if (c.found) report_race(lane, address[lane], c);
   }
 
   [[noreturn]] void report_race(int lane, uint64_t address, const Conflict& c) const {

@@ -13,6 +13,7 @@ void Races::start_block() {
   for (auto& c : clocks_) {
     c.seen.fill(latest);
     c.now = c.all_synced = latest + 1;
+    c.floor = latest;
     c.pairs.reset();
   }
   released_.clear();
@@ -35,7 +36,36 @@ bool Races::ordered(uint32_t w, uint32_t lane, uint32_t other, uint32_t other_la
   return unordered_lanes(c, lane, 1u << other_lane, time) == 0;
 }
 
-Conflict Races::touch(Cell& c, uint32_t w, uint32_t lane, bool write, bool strong, int instruction, uint32_t serial) {
+/** Most accesses: whatever happened to the word lies behind a barrier of all. */
+inline bool Races::touch_quickly(Cell& c, const Request& r, uint32_t lane, const Clock& clock) {
+  if (r.strong || c.write_time > clock.floor) return false;
+  if (r.write) {
+    if (c.read_time > clock.floor || c.other_read_time > clock.floor) return false;
+    c.write_time = clock.now;
+    c.write_warp = r.warp;
+    c.write_lane = lane;
+    c.write_instruction = r.instruction;
+    c.write_serial = r.serial;
+    c.write_strong = false;
+    return true;
+  }
+  if (c.read_time <= clock.floor) {
+    c.read_warp = r.warp;
+    c.read_lanes = 0;
+  } else if (c.read_warp != r.warp || c.read_time != clock.now) {
+    return false;
+  }
+  c.read_lanes |= 1u << lane;
+  c.read_time = clock.now;
+  c.read_instruction = r.instruction;
+  c.read_strong = false;
+  return true;
+}
+
+Conflict Races::touch(Cell& c, const Request& r, uint32_t lane) {
+  uint32_t w = r.warp, serial = r.serial;
+  bool write = r.write, strong = r.strong;
+  int instruction = r.instruction;
   const Clock& clock = clocks_[w];
   bool same_request = c.write_serial == serial && c.write_warp == w;  // lanes of one store: checked by value elsewhere
   if (!same_request && !(strong && c.write_strong) && !ordered(w, lane, c.write_warp, c.write_lane, c.write_time))
@@ -48,11 +78,11 @@ Conflict Races::touch(Cell& c, uint32_t w, uint32_t lane, bool write, bool stron
       if (racing)
         return {true, false, c.read_warp * 32u + static_cast<uint32_t>(__builtin_ctz(racing)), c.read_instruction};
       bool second = c.other_read_warp == w || c.other_read_time <= clock.seen[c.other_read_warp];
-      if (!second) return {true, false, c.other_read_warp * 32u, c.other_read_instruction};
+      if (!second) return {true, false, c.other_read_warp * 32u, c.read_instruction};
     }
     c.write_time = clock.now;
-    c.write_warp = static_cast<uint8_t>(w);
-    c.write_lane = static_cast<uint8_t>(lane);
+    c.write_warp = w;
+    c.write_lane = lane;
     c.write_instruction = instruction;
     c.write_serial = serial;
     c.write_strong = strong;
@@ -60,8 +90,7 @@ Conflict Races::touch(Cell& c, uint32_t w, uint32_t lane, bool write, bool stron
     if (c.read_warp != w) {
       c.other_read_time = c.read_time;
       c.other_read_warp = c.read_warp;
-      c.other_read_instruction = c.read_instruction;
-      c.read_warp = static_cast<uint8_t>(w);
+      c.read_warp = w;
       c.read_lanes = 0;
     } else {
       c.read_lanes = unordered_lanes(clock, lane, c.read_lanes, c.read_time);
@@ -83,33 +112,57 @@ Races::Cell* Races::split(uint32_t word) {
   return found->second.data();
 }
 
-Conflict Races::access(uint32_t w, uint32_t lane, uint32_t at, uint32_t bytes, bool write, bool strong, int instruction,
-                       uint32_t serial) {
-  if (strong) {
-    auto r = released_.find(at);
-    if (r != released_.end())
-      for (size_t v = 0; v < clocks_.size(); v++) clocks_[w].seen[v] = std::max(clocks_[w].seen[v], r->second[v]);
+Conflict Races::access(const Request& r, const uint64_t at[32], int& lane) {
+  for (uint32_t left = r.lanes; left; left &= left - 1) {
+    lane = __builtin_ctz(left);
+    uint32_t begin = static_cast<uint32_t>(at[lane]), l = static_cast<uint32_t>(lane);
+    bool quick = !((begin | r.bytes) & 3);
+    for (uint32_t word = begin / 4; quick && word < (begin + r.bytes) / 4; word++)
+      quick = !is_split_[word] && touch_quickly(words_[word], r, l, clocks_[r.warp]);
+    if (quick) continue;
+    Conflict c = access_lane(r, l, begin);
+    if (c.found) return c;
   }
-  uint32_t end = at + bytes;
+  return {};
+}
+
+/** Strong accesses order what was before the write before what is after the read. */
+void Races::acquire(uint32_t w, uint32_t at) {
+  auto r = released_.find(at);
+  if (r == released_.end()) return;
+  for (size_t v = 0; v < clocks_.size(); v++) clocks_[w].seen[v] = std::max(clocks_[w].seen[v], r->second[v]);
+  find_floor(clocks_[w]);
+}
+
+void Races::release(uint32_t w, uint32_t at) {
+  Clocks& released = released_[at];
+  for (size_t v = 0; v < clocks_.size(); v++) released[v] = std::max(released[v], clocks_[w].seen[v]);
+  released[w] = clocks_[w].now;
+  clocks_[w].now++;
+}
+
+Conflict Races::access_lane(const Request& r, uint32_t lane, uint32_t at) {
+  if (r.strong) acquire(r.warp, at);
   Conflict conflict;
-  while (at < end && !conflict.found) {
-    uint32_t word = at / 4, first = at % 4, last = std::min(4u, first + end - at);
+  for (uint32_t begin = at, end = at + r.bytes; begin < end && !conflict.found;) {
+    uint32_t word = begin / 4, first = begin % 4, last = std::min(4u, first + end - begin);
     if (!is_split_[word] && first == 0 && last == 4) {
-      conflict = touch(words_[word], w, lane, write, strong, instruction, serial);
+      conflict = touch(words_[word], r, lane);
     } else {
       Cell* cells = split(word);
-      for (uint32_t b = first; b < last && !conflict.found; b++)
-        conflict = touch(cells[b], w, lane, write, strong, instruction, serial);
+      for (uint32_t b = first; b < last && !conflict.found; b++) conflict = touch(cells[b], r, lane);
     }
-    at += last - first;
+    begin += last - first;
   }
-  if (strong && write && !conflict.found) {
-    Clocks& released = released_[end - bytes];
-    for (size_t v = 0; v < clocks_.size(); v++) released[v] = std::max(released[v], clocks_[w].seen[v]);
-    released[w] = clocks_[w].now;
-    clocks_[w].now++;
-  }
+  if (r.strong && r.write && !conflict.found) release(r.warp, at);
   return conflict;
+}
+
+void Races::find_floor(Clock& c) {
+  const Clock* first = clocks_.data();
+  c.floor = c.all_synced - 1;
+  for (size_t v = 0; v < clocks_.size(); v++)
+    if (&c != first + v) c.floor = std::min(c.floor, c.seen[v]);
 }
 
 void Races::warp_sync(uint32_t w, uint32_t members, bool all) {
@@ -118,6 +171,7 @@ void Races::warp_sync(uint32_t w, uint32_t members, bool all) {
   if (all) {
     c.all_synced = c.now;
     c.pairs.reset();
+    find_floor(c);
     return;
   }
   if (!c.pairs) c.pairs = std::make_unique<Pairs>();
@@ -139,12 +193,15 @@ void Races::barrier(uint32_t warps, const Clocks& arrived) {
     for (size_t v = 0; v < clocks_.size(); v++) joined[v] = std::max(joined[v], clocks_[w].seen[v]);
     joined[w] = std::max(joined[w], clocks_[w].now);
   }
+  uint32_t latest = 0;  // all go on from one time, so that their floors are high
+  for (uint32_t left = warps; left; left &= left - 1) latest = std::max(latest, joined[__builtin_ctz(left)]);
+  for (uint32_t left = warps; left; left &= left - 1) joined[__builtin_ctz(left)] = latest;
   for (uint32_t left = warps; left; left &= left - 1) {
     Clock& c = clocks_[__builtin_ctz(left)];
     c.seen = joined;
-    c.now++;
-    c.all_synced = c.now;
+    c.now = c.all_synced = latest + 1;
     c.pairs.reset();
+    find_floor(c);
   }
 }
 
