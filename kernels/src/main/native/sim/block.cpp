@@ -7,7 +7,8 @@ namespace sim {
 
 namespace {
 
-constexpr int64_t kTurn = 1 << 16;  // branches before another warp has its turn: it may wait for one that spins
+constexpr uint32_t kMultiprocessors = 108;  // those of an A100, as the driver says
+constexpr int64_t kTurn = 1 << 16;          // branches before another warp has its turn: it may wait for one that spins
 
 uint64_t mix(uint64_t x) {
   x += 0x9e3779b97f4a7c15ull;
@@ -78,8 +79,12 @@ void Block::fill_specials(Warp& w, bool all) {
       std::memset(w.file + at, 0, 32 * 8);
       continue;
     }
-    if (special == Special::ctaid_x || special == Special::ctaid_y || special == Special::ctaid_z) {
-      uint32_t id = special == Special::ctaid_x ? x : special == Special::ctaid_y ? y : z;
+    if (special == Special::ctaid_x || special == Special::ctaid_y || special == Special::ctaid_z ||
+        special == Special::smid) {
+      uint32_t id = special == Special::smid      ? x % kMultiprocessors
+                    : special == Special::ctaid_x ? x
+                    : special == Special::ctaid_y ? y
+                                                  : z;
       std::fill(w.at<uint32_t>(at), w.at<uint32_t>(at) + 32, id);
       continue;
     }
@@ -127,13 +132,13 @@ void Block::fill_specials(Warp& w, bool all) {
           case Special::lanemask_ge:
             return ~((1u << lane) - 1);
           case Special::nsmid:
-            return 1;
+            return kMultiprocessors;
           case Special::dynamic_smem_size:
             return l.dynamic_shared;
           case Special::total_smem_size:
             return shared_bytes;
           default:
-            return 0;  // smid: there is one multiprocessor
+            return 0;
         }
       };
       w.at<uint32_t>(at)[lane] = value();

@@ -392,6 +392,10 @@ uint32_t ImageBuilder::special(std::string_view name, uint32_t bytes, bool& foun
     found = true;
     return special(entry->second.first, bytes);
   }
+  if (name.starts_with("%envreg") && bytes == 4) {  // nothing is put there
+    found = true;
+    return constant(0, 4, -1);
+  }
   return 0;
 }
 

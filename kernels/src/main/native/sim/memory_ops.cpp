@@ -319,6 +319,17 @@ const Instruction* run_fence(Warp&, const Instruction& i) {
   return next(i);
 }
 
+/** The warp's turn ends at its next branch: whom it waits for may run. */
+const Instruction* run_nanosleep(Warp& w, const Instruction& i) {
+  w.budget = 0;
+  return next(i);
+}
+
+void decode_nanosleep(Decoder& d) {
+  if (d.take_type() != "u32" || d.operands() != 1) d.unsupported();
+  d.emit(run_nanosleep);
+}
+
 void decode_prefetch(Decoder& d) {
   d.take_space();
   for (auto m : {"L1", "L2", "L2::evict_last", "L2::evict_normal"}) d.take(m);
@@ -339,19 +350,14 @@ void decode_createpolicy(Decoder& d) {
 }  // namespace
 
 DecodeFunction find_memory(std::string_view opcode) {
-  static const std::unordered_map<std::string_view, DecodeFunction> table = {{"ld", decode_load_store},
-                                                                             {"ldu", decode_load_store},
-                                                                             {"st", decode_load_store},
-                                                                             {"cvta", decode_cvta},
-                                                                             {"isspacep", decode_isspacep},
-                                                                             {"prefetch", decode_prefetch},
-                                                                             {"prefetchu", decode_prefetch},
-                                                                             {"membar", decode_fence},
-                                                                             {"fence", decode_fence},
-                                                                             {"createpolicy", decode_createpolicy},
-                                                                             {"atom", decode_atomic},
-                                                                             {"red", decode_atomic},
-                                                                             {"cp", decode_async}};
+  static const std::unordered_map<std::string_view, DecodeFunction> table = {
+      {"ld", decode_load_store},      {"ldu", decode_load_store},
+      {"st", decode_load_store},      {"cvta", decode_cvta},
+      {"isspacep", decode_isspacep},  {"prefetch", decode_prefetch},
+      {"prefetchu", decode_prefetch}, {"membar", decode_fence},
+      {"fence", decode_fence},        {"createpolicy", decode_createpolicy},
+      {"atom", decode_atomic},        {"red", decode_atomic},
+      {"cp", decode_async},           {"nanosleep", decode_nanosleep}};
   auto found = table.find(opcode);
   return found == table.end() ? nullptr : found->second;
 }
