@@ -17,6 +17,9 @@
 //   Traffic  forward and backward read 8 F n D bytes, backward writes 4 F n D: the target is never stored
 //   FLOPs    about 13 F n D forward, 8 F n D backward: memory-bound
 //   Source   SdAE engine_pretrain.py, train_one_epoch (cosine_similarity with its default dim=1: axis 0)
+// Rounded before a mean is taken away: a channel that is constant in the teacher must come out as 0, not as what an
+// fma finds below the last bit.
+#pragma GCC optimize("fp-contract=off")
 #include "pool.h"
 #include "rows.h"
 #include "sdae_kernels.h"

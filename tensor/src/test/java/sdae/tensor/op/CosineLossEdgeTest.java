@@ -73,6 +73,21 @@ class CosineLossEdgeTest {
     }
 
     @Test
+    void aTeacherOfEqualTokensHasNoDirectionOnceCentred() {
+        float[] teacher = normal(2, FOLDS * 5 * COLS);
+        for (int i = 0; i < teacher.length; i++) {
+            teacher[i] = teacher[i / (5 * COLS) * 5 * COLS + i % COLS];
+        }
+        OpCheck.forEachDevice((isa, backend) -> {
+            Result result = run(backend, normal(1, teacher.length), teacher, Axis.TOKEN, true);
+            assertEquals(1, result.loss(), isa);
+            for (float g : result.gradient()) {
+                assertEquals(0, Math.abs(g), isa);
+            }
+        });
+    }
+
+    @Test
     void aChannelOfZerosGetsNoGradient() {
         check(withChannel(12, 36, 0), Axis.TOKEN, false, i -> i < 12 * COLS && i % COLS == 36);
     }
