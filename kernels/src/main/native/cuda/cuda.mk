@@ -21,9 +21,11 @@ else
 cuda: $(CUDA_OUT)/ptxas.tsv $(CUDA_PTX)
 endif
 
+# nvcc 13 makes every variable local to its module; cuModuleGetGlobal is promised the visible ones only.
 $(CUDA_OUT)/%.ptx: cuda/%.cu cuda/cuda.mk
 	@mkdir -p $(CUDA_OUT)
-	$(NVCC) -std=c++17 -arch=compute_80 -ptx -Werror all-warnings -Icuda -MD -MP -MF $(CUDA_OUT)/$*.d -MT $@ $< -o $@
+	$(NVCC) -std=c++17 -arch=compute_80 -ptx -Werror all-warnings -Icuda -MD -MP -MF $(CUDA_OUT)/$*.d -MT $@ $< -o $@.new
+	sed 's/^\.global \(.*_launch\[\)/.visible .global \1/' $@.new > $@ && rm $@.new
 
 define cubin_rule
 $(CUDA_OUT)/%.sm_$(1).cubin: $(CUDA_OUT)/%.ptx

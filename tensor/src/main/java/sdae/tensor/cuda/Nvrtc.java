@@ -37,6 +37,7 @@ import sdae.tensor.DeviceException;
 /** Compiles a .cu file of the jar to PTX where no nvcc was found at build time, and keeps the result on disk. */
 final class Nvrtc {
     private static final Pattern INCLUDE = Pattern.compile("(?m)^\\s*#include \"(\\w+\\.cuh)\"");
+    private static final Pattern LOCAL_GEOMETRY = Pattern.compile("(?m)^\\.global (?=.*_launch\\[)");
     private static final String ARCHITECTURE = "--gpu-architecture=compute_80";
 
     private Nvrtc() {}
@@ -112,10 +113,13 @@ final class Nvrtc {
                 BytePointer name = new BytePointer(family + ".cu");
                 PointerPointer<Pointer> texts = new PointerPointer<>(headers);
                 PointerPointer<Pointer> includes = new PointerPointer<>(names.toArray(new String[0]));
-                PointerPointer<Pointer> options =
-                        new PointerPointer<>(ARCHITECTURE, "--std=c++17", "-I" + headers(device))) {
+                PointerPointer<Pointer> options = new PointerPointer<>(
+                        ARCHITECTURE,
+                        "--std=c++17",
+                        "--device-as-default-execution-space", // of lambdas; nvcc needs no word for it
+                        "-I" + headers(device))) {
             check(nvrtcCreateProgram(program, source, name, headers.length, texts, includes), "nvrtcCreateProgram");
-            int compiled = nvrtcCompileProgram(program, 3, options);
+            int compiled = nvrtcCompileProgram(program, 4, options);
             if (compiled != 0) {
                 throw new DeviceException(device + ": NVRTC: " + family + ".cu: "
                         + nvrtcGetErrorString(compiled).getString() + "\n" + log(program));
@@ -133,7 +137,8 @@ final class Nvrtc {
             check(nvrtcGetPTXSize(program, size), "nvrtcGetPTXSize");
             byte[] text = new byte[(int) size.get()];
             check(nvrtcGetPTX(program, text), "nvrtcGetPTX");
-            return new String(text, 0, text.length - 1, StandardCharsets.UTF_8);
+            String ptx = new String(text, 0, text.length - 1, StandardCharsets.UTF_8);
+            return LOCAL_GEOMETRY.matcher(ptx).replaceAll(".visible .global "); // as cuda.mk does
         }
     }
 
