@@ -231,6 +231,7 @@ void decode_lane_operation(Decoder& d) {
   if (!op) op = find_integer_conversion(d);
   if (!op) d.unsupported();
   std::string type = d.modifiers.empty() ? "" : d.modifiers.back();
+  if (d.statement.opcode == "slct") type = d.modifiers.front();  // the last is the selector's
   const char* spec = op->operands;
   for (size_t n = 0; spec[n]; n++) {
     const ptx::Operand& o = d.operand(n);

@@ -214,6 +214,38 @@ void bits() {
   same(out.read(), r, "bits");
 }
 
+/** The n-th set bit of `mask` from `base` on, upwards or downwards; ~0 if there is none. */
+unsigned nth_set(unsigned mask, int base, int n) {
+  if (n == 0) return mask >> base & 1 ? base : ~0u;
+  std::vector<int> found;
+  for (int at = base; at >= 0 && at<32; at += n> 0 ? 1 : -1)
+    if (mask >> at & 1) found.push_back(at);
+  return size_t(std::abs(n)) <= found.size() ? unsigned(found[std::abs(n) - 1]) : ~0u;
+}
+
+void rare_instructions() {
+  auto a = integers<unsigned>(100, 0u, ~0u), b = integers<unsigned>(100, 0u, ~0u);
+  a[0] = 0x80000000, a[1] = 0, a[2] = 0x7fc00000, a[3] = 0xffc00000;
+  std::vector<unsigned> r;
+  for (int i = 0; i < 100; i++) {
+    const unsigned x = a[i], y = b[i];
+    unsigned bytes = 0, sum4 = 0, sum2 = 0;
+    for (int k = 0; k < 4; k++) {
+      const int d = std::abs(int(x >> 8 * k & 255) - int(y >> 8 * k & 255));
+      bytes |= unsigned(d) << 8 * k;
+      sum4 += d;
+    }
+    for (int k = 0; k < 2; k++) sum2 += std::abs(int(x >> 16 * k & 0xffff) - int(y >> 16 * k & 0xffff));
+    const int low = x & 127;
+    r.insert(r.end(), {bytes, sum4, sum2, nth_set(x, y & 31, int(y >> 8 & 15) - 7), int(x ^ y) >= 0 ? x : y,
+                       std::bit_cast<float>(x) >= 0 ? x : 77u, (y & ~0x1ff0u) | (x & 0x1ff) << 4,
+                       unsigned(low >= 64 ? low - 128 : low)});
+  }
+  Buffer<unsigned> out(r.size());
+  Module("control")["rare_instructions"]({4}, {32}, 0, Buffer(a), Buffer(b), out, 100);
+  same(out.read(), r, "rare_instructions");
+}
+
 void ragged_loops() {
   std::vector<int> limits, r;
   for (int i = 0; i < 90; i++) {
@@ -281,5 +313,5 @@ int main() {
   return run_all("suite: control",
                  {TEST(calls_with_local_arrays), TEST(recursion), TEST(structures), TEST(function_pointers),
                   TEST(virtual_calls), TEST(switches), TEST(jump_table), TEST(long_arithmetic), TEST(bits),
-                  TEST(ragged_loops), TEST(printf_prints), TEST(assertions_pass)});
+                  TEST(rare_instructions), TEST(ragged_loops), TEST(printf_prints), TEST(assertions_pass)});
 }

@@ -170,6 +170,22 @@ extern "C" __global__ void bits(const unsigned int* a, const unsigned int* b, un
   o[18] = __mul24((int)x, (int)y), o[19] = x / (y | 1) + x % (y | 1) * 3;
 }
 
+// Instructions that intrinsics and inline assembly reach.
+extern "C" __global__ void rare_instructions(const unsigned int* a, const unsigned int* b, unsigned int* out, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  unsigned int x = a[i], y = b[i], *o = out + 8 * i;
+  o[0] = __vabsdiffu4(x, y);
+  o[1] = __vsadu4(x, y);
+  o[2] = __vsadu2(x, y);
+  o[3] = __fns(x, y & 31, (int)(y >> 8 & 15) - 7);
+  asm("slct.u32.s32 %0, %1, %2, %3;" : "=r"(o[4]) : "r"(x), "r"(y), "r"(x ^ y));
+  asm("slct.u32.f32 %0, %1, 77, %2;" : "=r"(o[5]) : "r"(x), "f"(__int_as_float(x)));
+  __nanosleep(20);
+  asm("bfi.b32 %0, %1, %2, 4, 9;" : "=r"(o[6]) : "r"(x), "r"(y));
+  asm("szext.wrap.s32 %0, %1, 7;" : "=r"(o[7]) : "r"(x));
+}
+
 // Loops in loops with break, continue and early return, all dependent on the lane.
 extern "C" __global__ void ragged_loops(const int* limits, int* out, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
