@@ -43,6 +43,7 @@ $(SIM_OUT)/test/driver_%: $(SIM_TESTS)/driver_%.cpp $(SIM_CUDA) | $(SIM_OUT)/tes
 	$(CXX) $(SIM_TEST_FLAGS) $< -o $@ -L$(SIM_OUT)/lib -l:libcuda.so.1 -Wl,-rpath,$(abspath $(SIM_OUT)/lib) -lpthread
 
 # The suite's kernels, built as other people's would be; without nvcc the programs of the suite only say so.
+NVCC      ?= $(shell command -v nvcc)
 SUITE     := $(SIM_OUT)/suite
 SUITE_PTX := $(if $(NVCC),$(patsubst $(SIM_TESTS)/suite/%.cu,$(SUITE)/%.ptx,$(wildcard $(SIM_TESTS)/suite/*.cu)))
 $(SUITE)/%.ptx: $(SIM_TESTS)/suite/%.cu
