@@ -77,7 +77,7 @@ struct Module {
   std::vector<Function> functions;
   std::map<std::string, int, std::less<>> function_index;
   std::vector<std::string> functions_in_tables;  // whose addresses initialise a variable
-  std::vector<Local> shared;  // module level
+  std::vector<Local> shared;                     // module level
   std::vector<Variable> variables;
   std::map<std::string, int, std::less<>> variable_index;
 };
