@@ -45,6 +45,12 @@ double sk_probe_fma_gflops(double seconds);
  *  Takes 512 MiB while it runs. */
 double sk_probe_copy_gbs(double seconds);
 
+/** The simulated CUDA device, once this process has opened it: counts of every kernel since the last reset, as JSON. */
+const char* sk_sim_report(void);
+void sk_sim_reset(void);
+/** OS threads for blocks, seed of the order of warps, whether to look for races, whether to count distinct bytes. */
+void sk_sim_options(int threads, int64_t seed, int races, int unique_bytes);
+
 /** 64-byte aligned, zeroed memory. Throws when the limit would be passed or the system has none. */
 sk_ptr sk_alloc(int64_t bytes);
 void sk_free(sk_ptr p);

@@ -20,7 +20,8 @@ import sdae.tensor.DeviceException;
             KnnCommand.class,
             ReportCommand.class,
             EnvCommand.class,
-            SelftestCommand.class
+            SelftestCommand.class,
+            KernelsCommand.class
         },
         footer = {
             "",

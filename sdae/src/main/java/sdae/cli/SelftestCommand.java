@@ -1,7 +1,11 @@
 package sdae.cli;
 
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -10,7 +14,8 @@ import sdae.io.Disk;
 import sdae.io.ExitCode;
 import sdae.io.Json;
 import sdae.io.UserError;
-import sdae.tensor.CpuBackend;
+import sdae.tensor.Devices;
+import tools.jackson.databind.JsonNode;
 
 @Command(
         name = "selftest",
@@ -20,7 +25,11 @@ import sdae.tensor.CpuBackend;
             "then whole training steps against the CPU. Ends with exit code 10 if anything is wrong."
         })
 final class SelftestCommand implements Callable<Integer> {
-    @Option(names = "--device", paramLabel = "NAME", description = "cpu", defaultValue = "cpu")
+    @Option(
+            names = "--device",
+            paramLabel = "NAME",
+            description = "cpu, cuda or cuda-sim; default cpu",
+            defaultValue = "cpu")
     private String device;
 
     @Option(
@@ -33,12 +42,17 @@ final class SelftestCommand implements Callable<Integer> {
     @Option(names = "--json", paramLabel = "FILE", description = "write every case with its error to this file too")
     private Path json;
 
+    @Option(names = "--from", hidden = true, defaultValue = "0")
+    private int from;
+
     @Override
     public Integer call() throws IOException {
-        if (!device.equals("cpu")) {
-            throw new UserError(ExitCode.CONFIG, "selftest: --device must be cpu, but is " + device);
+        if (!Devices.NAMES.contains(device)) {
+            throw new UserError(
+                    ExitCode.CONFIG, "selftest: --device must be one of " + Devices.NAMES + ", but is " + device);
         }
-        SelfTest test = new SelfTest(new CpuBackend(), filter, System.out::println);
+        SelfTest test = new SelfTest(
+                device, dtype -> Devices.open(device, dtype), filter, from, this::inNewProcess, System.out::println);
         boolean ok = test.run();
         if (!test.ranAny()) {
             throw new UserError(ExitCode.CONFIG, "selftest: nothing has '" + filter + "' in its name");
@@ -47,5 +61,30 @@ final class SelftestCommand implements Callable<Integer> {
             Json.write(Disk.real(), json, test.toMap());
         }
         return (ok ? ExitCode.DONE : ExitCode.WRONG).code();
+    }
+
+    /** Goes on in a process like this one: an error such as an illegal address ends a CUDA context for good. */
+    private JsonNode inNewProcess(int first) throws IOException {
+        Path report = Files.createTempFile("sdae-selftest", ".json");
+        try {
+            List<String> command = new ArrayList<>();
+            command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+            command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+            command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName(), "selftest"));
+            command.addAll(List.of("--device", device, "--filter", filter, "--from", Integer.toString(first)));
+            command.addAll(List.of("--json", report.toString()));
+            int code = new ProcessBuilder(command).inheritIO().start().waitFor();
+            if (code != ExitCode.DONE.code() && code != ExitCode.WRONG.code()) {
+                throw new UserError(
+                        ExitCode.DEVICE,
+                        "selftest: the process for the tests from " + first + " on ended with " + code);
+            }
+            return Json.read(report);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("selftest: interrupted", e);
+        } finally {
+            Files.deleteIfExists(report);
+        }
     }
 }

@@ -1,20 +1,27 @@
 package sdae.gpu;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import sdae.model.Objective;
 import sdae.tensor.Backend;
-import sdae.tensor.CpuBackend;
 import sdae.tensor.DType;
+import sdae.tensor.Devices;
+import sdae.tensor.Tensor;
 import sdae.tensor.check.KernelCase;
 import sdae.tensor.check.KernelCases;
 import sdae.tensor.check.KernelCheck;
+import tools.jackson.databind.JsonNode;
 
 /** Whether a device computes right: every kernel against double references and the CPU, then whole steps. */
 public final class SelfTest {
+    private static final String LINE = "%-24s %-5s %5s  %13s  %8s  %7s  %s";
+
     /** One kernel at one storage type, over all its sizes. */
     record Row(String kernel, DType dtype, List<KernelCheck.Outcome> outcomes) {
         long failed() {
@@ -43,95 +50,160 @@ public final class SelfTest {
         }
     }
 
-    private final Backend device;
-    private final Backend cpu = new CpuBackend();
+    /** Does the tests from a number on in a process of its own, for a device that failed for good; returns their report. */
+    @FunctionalInterface
+    public interface Elsewhere {
+        JsonNode run(int from) throws IOException;
+    }
+
+    private final String name;
+    private final Function<DType, Backend> devices;
     private final String filter;
+    private final int from;
+    private final Elsewhere elsewhere;
     private final Consumer<String> out;
     private final List<Row> rows = new ArrayList<>();
     private final List<StepCheck> steps = new ArrayList<>();
+    private JsonNode rest;
+    private int next;
 
     /**
+     * @param devices the device for activations of a type
      * @param filter only what has this in its name; empty for all
+     * @param from the number of the first test to do, counted from 0 over all that the filter leaves
      * @param out takes the lines of the report as they come
      */
-    public SelfTest(Backend device, String filter, Consumer<String> out) {
-        this.device = device;
+    public SelfTest(
+            String name,
+            Function<DType, Backend> devices,
+            String filter,
+            int from,
+            Elsewhere elsewhere,
+            Consumer<String> out) {
+        this.name = name;
+        this.devices = devices;
         this.filter = filter.toLowerCase(Locale.ROOT);
+        this.from = from;
+        this.elsewhere = elsewhere;
         this.out = out;
     }
 
     /** Runs everything and reports; returns whether all of it is right. */
-    public boolean run() {
+    public boolean run() throws IOException {
         long start = System.nanoTime();
-        out.accept(String.format(
-                "%-24s %-5s %5s  %13s  %8s  %7s", "kernel", "type", "cases", "error/allowed", "from cpu", "seconds"));
-        for (DType dtype : List.of(DType.F32)) {
+        out.accept(String.format(LINE, "kernel", "type", "cases", "error/allowed", "from cpu", "seconds", "")
+                .strip());
+        for (DType dtype : List.of(DType.F32, DType.BF16)) {
             kernels(dtype);
         }
-        SmallStep.objectives().forEach((name, objective) -> {
-            if (wanted(name)) {
-                StepCheck step = StepCheck.of(name, objective, device, cpu);
-                steps.add(step);
-                report(step);
+        for (Map.Entry<String, Objective> step : SmallStep.objectives().entrySet()) {
+            if (begins(step.getKey())) {
+                steps.add(StepCheck.of(step.getKey(), step.getValue(), devices.apply(DType.F32), Devices.open("cpu")));
+                report(steps.get(steps.size() - 1));
             }
-        });
-        int cases = rows.stream().mapToInt(r -> r.outcomes.size()).sum();
-        long failed = rows.stream().mapToLong(Row::failed).sum()
-                + steps.stream().filter(s -> !s.ok()).count();
+        }
+        summary((System.nanoTime() - start) * 1e-9);
+        return failed() == 0;
+    }
+
+    private void summary(double seconds) {
+        Map<String, Object> report = toMap();
+        List<?> cases = (List<?>) report.get("cases");
+        long failed = failed();
         out.accept(String.format(
                 Locale.ROOT,
                 "selftest on %s: %d kernels in %d cases, %d steps: %s (%.1f s)",
-                device.name(),
-                rows.stream().map(Row::kernel).distinct().count(),
-                cases,
-                steps.size(),
+                name,
+                cases.stream()
+                        .map(c -> ((Map<?, ?>) c).get("kernel"))
+                        .distinct()
+                        .count(),
+                cases.size(),
+                ((List<?>) report.get("steps")).size(),
                 failed == 0 ? "all ok" : failed + " FAILED",
-                (System.nanoTime() - start) * 1e-9));
-        return failed == 0;
+                seconds));
+    }
+
+    private long failed() {
+        Map<String, Object> report = toMap();
+        return java.util.stream.Stream.of("cases", "steps")
+                .flatMap(part -> ((List<?>) report.get(part)).stream())
+                .filter(one -> !((Map<?, ?>) one).get("ok").equals(true))
+                .count();
     }
 
     /** Whether the filter left anything to do. */
     public boolean ranAny() {
-        return !rows.isEmpty() || !steps.isEmpty();
+        return next > 0;
     }
 
-    private boolean wanted(String name) {
-        return name.toLowerCase(Locale.ROOT).contains(filter);
+    /** Whether the test of that name is to be done here; gives it its number. */
+    private boolean begins(String test) {
+        return test.toLowerCase(Locale.ROOT).contains(filter) && next++ >= from && rest == null;
     }
 
-    private void kernels(DType dtype) {
+    private void kernels(DType dtype) throws IOException {
         Map<String, List<KernelCase>> byKernel = new LinkedHashMap<>();
         for (KernelCase one : KernelCases.small(dtype)) {
-            if (wanted(one.toString())) {
-                byKernel.computeIfAbsent(one.kernel(), k -> new ArrayList<>()).add(one);
+            byKernel.computeIfAbsent(one.kernel(), k -> new ArrayList<>()).add(one);
+        }
+        Backend device = devices.apply(dtype);
+        Backend peer = name.equals("cpu") ? null : Devices.open("cpu", dtype);
+        for (Map.Entry<String, List<KernelCase>> entry : byKernel.entrySet()) {
+            Row row = new Row(entry.getKey(), dtype, new ArrayList<>());
+            boolean lost = false;
+            for (KernelCase one : entry.getValue()) {
+                if (!lost && begins(one.toString())) {
+                    KernelCheck.Outcome outcome = KernelCheck.check(one, device, peer);
+                    row.outcomes.add(outcome);
+                    lost = !outcome.ok() && elsewhere != null && !alive(device);
+                }
+            }
+            if (!row.outcomes.isEmpty()) {
+                rows.add(row);
+                report(row);
+            }
+            if (lost) {
+                out.accept("    " + name + " is lost to this process; the tests after that one run in a new one");
+                rest = elsewhere.run(next);
+                return;
             }
         }
-        byKernel.forEach((kernel, cases) -> {
-            Row row = new Row(kernel, dtype, new ArrayList<>());
-            for (KernelCase one : cases) {
-                row.outcomes.add(KernelCheck.check(one, device, device.name().equals("cpu") ? null : cpu));
-            }
-            rows.add(row);
-            report(row);
-        });
+    }
+
+    /** Whether the device still answers: an error like an illegal address ends its context. */
+    private static boolean alive(Backend device) {
+        try {
+            Tensor probe = Tensor.persistent(device, DType.F32, 1);
+            probe.set(1);
+            boolean answers = probe.item() == 1;
+            probe.close();
+            return answers;
+        } catch (RuntimeException e) {
+            return false;
+        }
     }
 
     private void report(Row row) {
         out.accept(String.format(
                 Locale.ROOT,
-                "%-24s %-5s %5d  %13s  %8s  %7.2f  %s",
+                LINE,
                 row.kernel,
                 row.dtype.name().toLowerCase(Locale.ROOT),
                 row.outcomes.size(),
                 ratio(row.worst()),
                 ratio(row.peer()),
-                row.seconds(),
+                number(row.seconds()),
                 row.failed() == 0 ? "ok" : "FAIL, " + row.failed() + " of " + row.outcomes.size()));
         for (KernelCheck.Outcome outcome : row.outcomes) {
             if (!outcome.ok()) {
                 out.accept("    " + outcome.tested() + ": " + outcome.fault());
             }
         }
+    }
+
+    private static String number(double seconds) {
+        return String.format(Locale.ROOT, "%.2f", seconds);
     }
 
     private static String ratio(double value) {
@@ -141,13 +213,13 @@ public final class SelfTest {
     private void report(StepCheck step) {
         out.accept(String.format(
                 Locale.ROOT,
-                "%-24s %-5s %5d  %13s  %8s  %7.2f  %s",
+                LINE,
                 step.name(),
                 "f32",
                 1,
                 ratio(step.worst()),
                 ratio(step.worst()),
-                step.seconds(),
+                number(step.seconds()),
                 step.ok() ? "ok" : "FAIL"));
         if (!step.ok()) {
             out.accept("    " + step.fault());
@@ -182,11 +254,27 @@ public final class SelfTest {
             one.put("seconds", step.seconds());
             whole.add(one);
         }
+        if (rest != null) {
+            rest.get("cases").forEach(one -> cases.add(asMap(one)));
+            rest.get("steps").forEach(one -> whole.add(asMap(one)));
+        }
         Map<String, Object> report = new LinkedHashMap<>();
-        report.put("device", device.name());
+        report.put("device", name);
         report.put("cases", cases);
         report.put("steps", whole);
         return report;
+    }
+
+    private static Map<String, Object> asMap(JsonNode node) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        node.forEachEntry((key, value) -> map.put(
+                key,
+                value.isNull()
+                        ? null
+                        : value.isBoolean()
+                                ? value.asBoolean()
+                                : value.isNumber() ? value.asDouble() : value.asString()));
+        return map;
     }
 
     private static Double finite(double value) {

@@ -39,6 +39,7 @@ final class FlatCases {
         if (dtype == DType.F32) {
             cases.add(randomUniform(images, VitBase.PATCHES));
             cases.add(sumSquares(UpdateCases.BLOCK_PARAMETERS));
+            cases.add(round(UpdateCases.BLOCK_PARAMETERS));
         }
         return cases;
     }
@@ -84,6 +85,7 @@ final class FlatCases {
                 .flops(n);
     }
 
+    /** F32 to BF16, to the nearest, ties to even. */
     private static KernelCase round(int n) {
         return KernelCase.of("cast", "n" + n + " to bf16", DType.BF16)
                 .out("y", n)
@@ -109,6 +111,7 @@ final class FlatCases {
         return KernelCase.of("sumSquares", "n" + n, DType.F32)
                 .floats("x", Fill.NORMAL, n)
                 .outFloats("sum", 1)
+                .answersHost()
                 .run((backend, t) -> t.get("sum").set((float) backend.sumSquares(t.get("x"))))
                 .reference((in, out) -> out.of("sum")[0] =
                         Arrays.stream(in.of("x")).map(x -> x * x).sum())

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.function.UnaryOperator;
 import sdae.tensor.Backend;
 import sdae.tensor.DType;
+import sdae.tensor.Graph;
 import sdae.tensor.Philox;
 import sdae.tensor.Tensor;
 
@@ -37,6 +38,7 @@ public final class KernelCase {
     private long terms = 1;
     private Call call;
     private Reference reference;
+    private boolean recordable = true;
     private double flops;
     private long mma;
 
@@ -90,6 +92,11 @@ public final class KernelCase {
         return add(Slot.of(name, DType.I32, null, true, sizes));
     }
 
+    /** Written in that type, whatever activations are. */
+    KernelCase outAs(DType type, String name, int... sizes) {
+        return add(Slot.of(name, type, null, true, sizes));
+    }
+
     /** A parameter gradient, which is added to. */
     KernelCase adds(String name, int... sizes) {
         return changes(name, Fill.NORMAL, sizes);
@@ -129,6 +136,12 @@ public final class KernelCase {
 
     private KernelCase change(String name, UnaryOperator<Slot> change) {
         slots.replaceAll(slot -> slot.name().equals(name) ? change.apply(slot) : slot);
+        return this;
+    }
+
+    /** The call brings a value to the host, so no graph can record it. */
+    KernelCase answersHost() {
+        recordable = false;
         return this;
     }
 
@@ -263,6 +276,18 @@ public final class KernelCase {
 
         public void run() {
             call.run(backend, tensors);
+        }
+
+        /** Records {@link #run} as a graph and runs that; returns false where the device or the call has none. */
+        public boolean replay() {
+            Graph graph = recordable ? backend.capture(this::run) : null;
+            if (graph == null) {
+                return false;
+            }
+            try (graph) {
+                graph.launch();
+            }
+            return true;
         }
 
         /** What a tensor holds now. */

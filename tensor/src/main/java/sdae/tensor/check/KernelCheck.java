@@ -46,10 +46,10 @@ public final class KernelCheck {
             }
             loaded.reset();
             loaded.run();
-            for (Slot slot : tested.slots()) {
-                if (slot.written() && !Arrays.equals(loaded.read(slot.name()), actual.get(slot.name()))) {
-                    fault = slot.name() + " has other bits when run again";
-                }
+            fault = sameBits(tested, loaded, actual, "run again", fault);
+            loaded.reset();
+            if (loaded.replay()) {
+                fault = sameBits(tested, loaded, actual, "replayed as a graph", fault);
             }
         }
         double worst = 0;
@@ -72,6 +72,17 @@ public final class KernelCheck {
             }
         }
         return new Outcome(tested, worst, versusPeer, fault, since(start));
+    }
+
+    private static String sameBits(
+            KernelCase tested, KernelCase.Loaded loaded, Map<String, double[]> first, String how, String fault) {
+        String found = fault;
+        for (Slot slot : tested.slots()) {
+            if (slot.written() && !Arrays.equals(loaded.read(slot.name()), first.get(slot.name()))) {
+                found = slot.name() + " has other bits when " + how;
+            }
+        }
+        return found;
     }
 
     private static Map<String, double[]> outputs(KernelCase tested, Backend device, Values inputs) {

@@ -6,7 +6,7 @@ import sdae.tensor.DType;
 /** The largest error allowed, relative to the largest expected value of the tensor; 0 asks for the very bits. */
 public record Tolerance(double relative, String reason) {
     private static final double HALF_ULP_F32 = 0x1p-24;
-    private static final double HALF_ULP_BF16 = 0x1p-9;
+    private static final double HALF_ULP_BF16 = 0x1p-8;
 
     static final Tolerance EXACT = new Tolerance(0, "copied, counted or drawn: the very bits");
 
@@ -19,7 +19,7 @@ public record Tolerance(double relative, String reason) {
         double sum = HALF_ULP_F32 * (16 + 2 * Math.sqrt((double) terms));
         String reason = String.format(Locale.ROOT, "%d terms in f32: 2^-24 (16 + 2 sqrt(terms)) = %.1e", terms, sum);
         if (dtype == DType.BF16) {
-            return new Tolerance(sum + 1.5 * HALF_ULP_BF16, reason + ", stored as bf16: + 1.5 * 2^-9");
+            return new Tolerance(sum + HALF_ULP_BF16, reason + ", stored as bf16: + 2^-8");
         }
         return new Tolerance(sum, reason);
     }
