@@ -30,6 +30,7 @@ import sdae.io.ExitCode;
 import sdae.io.Hashes;
 import sdae.io.UserError;
 import sdae.kernels.Native;
+import sdae.tensor.TestDevices;
 
 class RunTest {
     private static final String[] SMALL = {
@@ -236,6 +237,7 @@ class RunTest {
 
     @Test
     void aSimulatedGpuLearnsWhatTheCpuLearns() throws IOException {
+        TestDevices.needSimulatedGpu();
         run("cpu");
         run("sim", "device=cuda-sim");
         assertArrayEquals(lossValues(folder.resolve("cpu")), lossValues(folder.resolve("sim")), 1e-5);
@@ -246,6 +248,7 @@ class RunTest {
 
     @Test
     void aReplayedGraphGivesTheBitsOfSingleLaunches() throws IOException {
+        TestDevices.needSimulatedGpu();
         for (String clip : List.of("optim.clip=0", "optim.clip=0.01")) {
             run("graphs " + clip, "device=cuda-sim", clip);
             run("single " + clip, "device=cuda-sim", clip, "device.graphs=false");

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.bytedeco.javacpp.Pointer;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import sdae.tensor.Backend;
 import sdae.tensor.DType;
@@ -17,10 +18,17 @@ import sdae.tensor.DeviceException;
 import sdae.tensor.Devices;
 import sdae.tensor.Graph;
 import sdae.tensor.Tensor;
+import sdae.tensor.TestDevices;
 
 /** What the CUDA device does beside computing, on the simulated GPU. */
 class CudaDeviceTest {
-    private final CudaBackend cuda = CudaBackend.open(true);
+    private static CudaBackend cuda;
+
+    @BeforeAll
+    static void open() {
+        TestDevices.needSimulatedGpu();
+        cuda = CudaBackend.open(true);
+    }
 
     @Test
     void aDeviceIsOpenedOnceAndTheOtherOneIsRefused() {
