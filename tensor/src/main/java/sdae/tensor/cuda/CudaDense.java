@@ -86,7 +86,7 @@ abstract class CudaDense extends CudaDevice {
                 .f32(mean, rstd)
                 .storage(x)
                 .f32(gamma, beta)
-                .size(rows, x.shape().last())
+                .size(rows, row("layer norm", x))
                 .scalar(eps)
                 .launch(rows, 1, 1);
     }

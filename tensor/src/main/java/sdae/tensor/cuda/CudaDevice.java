@@ -9,6 +9,8 @@ import sdae.tensor.Tensor;
 
 /** Memory and the way to the kernels: what the methods of {@link CudaBackend} are made of. */
 abstract class CudaDevice implements Backend {
+    private static final int MAX_ROW = 4096;
+
     private final Driver driver;
     private final DeviceMemory memory;
     private final Staging staging;
@@ -25,6 +27,16 @@ abstract class CudaDevice implements Backend {
         staging = new Staging(driver);
         modules = new Modules(driver, simulated);
         launcher = new Launcher(driver);
+    }
+
+    /** The row length of x, for kernels that hold a row in registers ({@code kMaxCols} of rows.cuh). */
+    static int row(String op, Tensor x) {
+        int cols = x.shape().last();
+        if (cols > MAX_ROW) {
+            throw new IllegalArgumentException(op + ": rows of " + x.shape() + " must have at most " + MAX_ROW
+                    + " values on a CUDA device, but have " + cols + "; take --device cpu");
+        }
+        return cols;
     }
 
     /** A kernel that is looked up at its first launch. */

@@ -83,7 +83,7 @@ abstract class CudaLosses extends CudaTokens {
     private static Launcher compare(Launcher launch, Tensor pred, Tensor teacher) {
         Shape shape = pred.shape();
         int skip = teacher.shape().size(1) - shape.size(1);
-        return launch.storage(pred, teacher).size(shape.size(0), shape.size(1), shape.last(), skip);
+        return launch.storage(pred, teacher).size(shape.size(0), shape.size(1), row("loss", pred), skip);
     }
 
     private static int parts(Pair kernel, Tensor pred, int items) {
@@ -98,6 +98,7 @@ abstract class CudaLosses extends CudaTokens {
     @Override
     public void pixelLossForward(
             Tensor loss, Tensor stats, Tensor pred, Tensor images, Tensor ids, int patch, boolean normPix) {
+        row("pixel loss", pred);
         int parts = parts(pixelLossForward, pred, ids.count());
         long partial = workspace((long) Double.BYTES * parts);
         pixels(begin(pixelLossForward, pred).f32(loss, stats), pred, images, ids, patch, normPix)
@@ -140,7 +141,7 @@ abstract class CudaLosses extends CudaTokens {
                 .f32(loss, lse)
                 .storage(logits)
                 .f32(target)
-                .size(rows, logits.shape().last())
+                .size(rows, row("cross entropy", logits))
                 .address(partial)
                 .launch(rows, 1, 1);
         begin(crossEntropyForwardSum)

@@ -65,6 +65,20 @@ class CudaDeviceTest {
     }
 
     @Test
+    void aRowThatNoKernelHoldsIsRefusedBeforeTheLaunch() {
+        Tensor x = Tensor.persistent(cuda, DType.F32, 1, 4097);
+        Tensor one = Tensor.persistent(cuda, DType.F32, 1);
+        IllegalArgumentException e =
+                assertThrows(IllegalArgumentException.class, () -> cuda.layerNormForward(x, one, one, x, x, x, 1e-6f));
+        assertEquals(
+                "layer norm: rows of [1, 4097] must have at most 4096 values on a CUDA device, but have 4097; take"
+                        + " --device cpu",
+                e.getMessage());
+        x.close();
+        one.close();
+    }
+
+    @Test
     void aLaunchThatDoesNotFitTheKernelIsRefusedWithBothSignatures() {
         Tensor x = Tensor.persistent(cuda, DType.F32, 4);
         CudaDevice.Lazy scale = cuda.kernel("scale_f32");
