@@ -3,7 +3,6 @@ package sdae.io;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -156,12 +155,12 @@ public final class CheckpointStore {
             throw new UserError(
                     ExitCode.DISK, "cannot write in " + Printable.of(folder.toString()) + ": " + reason(e, 0), e);
         }
-        FileStore store = Files.getFileStore(folder);
-        if (store.getUsableSpace() < 3 * checkpointBytes) {
+        long free = freeBytes();
+        if (free < 3 * checkpointBytes) {
             throw new UserError(
                     ExitCode.DISK,
                     "disk too full in " + Printable.of(folder.toString()) + ": three checkpoints need "
-                            + megabytes(3 * checkpointBytes) + ", free are " + megabytes(store.getUsableSpace()));
+                            + megabytes(3 * checkpointBytes) + ", free are " + megabytes(free));
         }
     }
 
@@ -257,13 +256,12 @@ public final class CheckpointStore {
         if (!text.contains("No space left") && !text.contains("quota exceeded")) {
             return Printable.of(e.getClass().getSimpleName() + ": " + text);
         }
-        String free;
-        try {
-            free = ", free are " + megabytes(Files.getFileStore(folder).getUsableSpace());
-        } catch (IOException unknown) {
-            free = "";
-        }
-        return "disk full (needs " + megabytes(bytes) + free + ")";
+        return "disk full (needs " + megabytes(bytes) + ", free are " + megabytes(freeBytes()) + ")";
+    }
+
+    /** Not by the file store: Java finds none where the root has no line in the table of mounts, as under chroot. */
+    private long freeBytes() {
+        return folder.toFile().getUsableSpace();
     }
 
     private static String megabytes(long bytes) {

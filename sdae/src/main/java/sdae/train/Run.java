@@ -24,6 +24,7 @@ import sdae.io.UserError;
 import sdae.kernels.Native;
 import sdae.tensor.CpuBackend;
 import sdae.tensor.Devices;
+import sdae.tensor.ParameterBuffer;
 
 /**
  * One pretraining run in its folder: config.yaml, metrics.csv, evals.csv, profile.csv, TensorBoard events, checkpoints,
@@ -138,6 +139,7 @@ public final class Run implements AutoCloseable {
 
     /** Trains to the end, or until a signal comes. */
     public Outcome train() throws IOException {
+        checkpoints.preflight(checkpointBytes());
         long resumed = done == 0 ? -1 : done;
         try (CsvLog metrics = CsvLog.open(disk, folder.resolve("metrics.csv"), METRICS, resumed);
                 CsvLog evals = CsvLog.open(disk, folder.resolve("evals.csv"), Evaluation.COLUMNS, resumed);
@@ -149,6 +151,12 @@ public final class Run implements AutoCloseable {
         }
         boolean finished = done == plan.updates();
         return new Outcome(folder, finished, done, finished ? finish() : summary);
+    }
+
+    /** Weights of student and teacher and the two moments of AdamW, all F32. */
+    private long checkpointBytes() {
+        ParameterBuffer teacher = trainer.model().teacher();
+        return Float.BYTES * (3 * trainer.model().student().count() + (teacher == null ? 0 : teacher.count()));
     }
 
     private void before(CsvLog evals, TensorBoardWriter board) throws IOException {
