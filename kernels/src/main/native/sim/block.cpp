@@ -71,9 +71,58 @@ void Block::fill_constants(Warp& w) {
   }
 }
 
+/** A special register that no block of the launch changes, in thread t of the block. */
+uint32_t Block::special_of(Special special, uint32_t t) const {
+  const Launch& l = *run.launch;
+  uint32_t lane = t % 32;
+  switch (special) {
+    case Special::tid_x:
+      return t % l.block.x;
+    case Special::tid_y:
+      return t / l.block.x % l.block.y;
+    case Special::tid_z:
+      return t / (l.block.x * l.block.y);
+    case Special::ntid_x:
+      return l.block.x;
+    case Special::ntid_y:
+      return l.block.y;
+    case Special::ntid_z:
+      return l.block.z;
+    case Special::nctaid_x:
+      return l.grid.x;
+    case Special::nctaid_y:
+      return l.grid.y;
+    case Special::nctaid_z:
+      return l.grid.z;
+    case Special::laneid:
+      return lane;
+    case Special::warpid:
+      return t / 32;
+    case Special::nwarpid:
+      return (threads + 31) / 32;
+    case Special::lanemask_eq:
+      return 1u << lane;
+    case Special::lanemask_lt:
+      return (1u << lane) - 1;
+    case Special::lanemask_le:
+      return (2u << lane) - 1;
+    case Special::lanemask_gt:
+      return ~((2u << lane) - 1);
+    case Special::lanemask_ge:
+      return ~((1u << lane) - 1);
+    case Special::nsmid:
+      return kMultiprocessors;
+    case Special::dynamic_smem_size:
+      return l.dynamic_shared;
+    case Special::total_smem_size:
+      return shared_bytes;
+    default:
+      return 0;
+  }
+}
+
 /** Once a launch; afterwards only what a block changes. */
 void Block::fill_specials(Warp& w, bool all) {
-  const Launch& l = *run.launch;
   for (auto [at, special] : image.specials) {
     if (special == Special::local_base) {
       std::memset(w.file + at, 0, 32 * 8);
@@ -95,53 +144,7 @@ void Block::fill_specials(Warp& w, bool all) {
     }
     for (uint32_t lane = 0; lane < 32; lane++) {
       uint32_t t = static_cast<uint32_t>(w.number) * 32 + lane;
-      auto value = [&]() -> uint32_t {
-        switch (special) {
-          case Special::tid_x:
-            return t % l.block.x;
-          case Special::tid_y:
-            return t / l.block.x % l.block.y;
-          case Special::tid_z:
-            return t / (l.block.x * l.block.y);
-          case Special::ntid_x:
-            return l.block.x;
-          case Special::ntid_y:
-            return l.block.y;
-          case Special::ntid_z:
-            return l.block.z;
-          case Special::nctaid_x:
-            return l.grid.x;
-          case Special::nctaid_y:
-            return l.grid.y;
-          case Special::nctaid_z:
-            return l.grid.z;
-          case Special::laneid:
-            return lane;
-          case Special::warpid:
-            return static_cast<uint32_t>(w.number);
-          case Special::nwarpid:
-            return (threads + 31) / 32;
-          case Special::lanemask_eq:
-            return 1u << lane;
-          case Special::lanemask_lt:
-            return (1u << lane) - 1;
-          case Special::lanemask_le:
-            return (2u << lane) - 1;
-          case Special::lanemask_gt:
-            return ~((2u << lane) - 1);
-          case Special::lanemask_ge:
-            return ~((1u << lane) - 1);
-          case Special::nsmid:
-            return kMultiprocessors;
-          case Special::dynamic_smem_size:
-            return l.dynamic_shared;
-          case Special::total_smem_size:
-            return shared_bytes;
-          default:
-            return 0;
-        }
-      };
-      w.at<uint32_t>(at)[lane] = value();
+      w.at<uint32_t>(at)[lane] = special_of(special, t);
     }
   }
 }

@@ -64,6 +64,7 @@ struct Block {
   bool release_barriers();
   [[noreturn]] void deadlock();
   void fill_constants(Warp& w);
+  uint32_t special_of(Special special, uint32_t thread) const;
   void fill_specials(Warp& w, bool all);
 
   std::vector<uint8_t> files_;

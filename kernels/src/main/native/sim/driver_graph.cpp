@@ -121,6 +121,12 @@ void remove_node(CUgraphNode handle) {
   node.work = EmptyWork{};
 }
 
+/** For the calls that also give the data of edges: ours have none. */
+CUresult without_data(CUresult result, CUgraphEdgeData* data, const size_t* count) {
+  for (size_t i = 0; result == CUDA_SUCCESS && data && i < *count; ++i) data[i] = {};
+  return result;
+}
+
 }  // namespace
 
 }  // namespace sim
@@ -185,27 +191,21 @@ SIM_API CUresult cuGraphGetEdges(CUgraph graph, CUgraphNode* from, CUgraphNode* 
 }
 SIM_API CUresult cuGraphGetEdges_v2(CUgraph graph, CUgraphNode* from, CUgraphNode* to, CUgraphEdgeData* data,
                                     size_t* count) {
-  CUresult result = cuGraphGetEdges(graph, from, to, count);
-  for (size_t i = 0; result == CUDA_SUCCESS && data && i < *count; ++i) data[i] = {};
-  return result;
+  return without_data(cuGraphGetEdges(graph, from, to, count), data, count);
 }
 SIM_API CUresult cuGraphNodeGetDependencies(CUgraphNode node, CUgraphNode* nodes, size_t* count) {
   return api("cuGraphNodeGetDependencies", [&] { give_dependencies(node, nodes, count); });
 }
 SIM_API CUresult cuGraphNodeGetDependencies_v2(CUgraphNode node, CUgraphNode* nodes, CUgraphEdgeData* data,
                                                size_t* count) {
-  CUresult result = cuGraphNodeGetDependencies(node, nodes, count);
-  for (size_t i = 0; result == CUDA_SUCCESS && data && i < *count; ++i) data[i] = {};
-  return result;
+  return without_data(cuGraphNodeGetDependencies(node, nodes, count), data, count);
 }
 SIM_API CUresult cuGraphNodeGetDependentNodes(CUgraphNode node, CUgraphNode* nodes, size_t* count) {
   return api("cuGraphNodeGetDependentNodes", [&] { give_dependents(node, nodes, count); });
 }
 SIM_API CUresult cuGraphNodeGetDependentNodes_v2(CUgraphNode node, CUgraphNode* nodes, CUgraphEdgeData* data,
                                                  size_t* count) {
-  CUresult result = cuGraphNodeGetDependentNodes(node, nodes, count);
-  for (size_t i = 0; result == CUDA_SUCCESS && data && i < *count; ++i) data[i] = {};
-  return result;
+  return without_data(cuGraphNodeGetDependentNodes(node, nodes, count), data, count);
 }
 SIM_API CUresult cuGraphNodeGetType(CUgraphNode node, CUgraphNodeType* type) {
   return api("cuGraphNodeGetType", [&] {

@@ -32,6 +32,11 @@ final class ConfigChecks {
     private ConfigChecks() {}
 
     static void values(Config c) {
+        ranges(c);
+        rules(c);
+    }
+
+    private static void ranges(Config c) {
         between(c, "mask.ratio", 0, 1);
         for (String share : List.of("ema.m0", "ema.m1", "data.flip")) {
             within(c, share, 0, 1);
@@ -85,6 +90,11 @@ final class ConfigChecks {
         whole(c, "data.limit", 0, Integer.MAX_VALUE);
         whole(c, "checkpoint.keep", 2, 1 << 16);
         whole(c, "in_chans", 1, 3);
+        range(c, "data.crop_scale", 1);
+        range(c, "data.crop_ratio", 100);
+    }
+
+    private static void rules(Config c) {
         if (c.integer("in_chans") == 2) {
             throw Config.fault("in_chans must be 1 (grey) or 3 (RGB), but is 2");
         }
@@ -102,8 +112,6 @@ final class ConfigChecks {
             throw Config.fault(
                     "ema.every must be epoch, iter or a number of steps, but is '" + c.text("ema.every") + "'");
         }
-        range(c, "data.crop_scale", 1);
-        range(c, "data.crop_ratio", 100);
     }
 
     private static void range(Config c, String key, double most) {

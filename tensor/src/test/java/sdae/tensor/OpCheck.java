@@ -211,16 +211,16 @@ public final class OpCheck {
             off = Math.max(off, Math.abs(output[k] - yardstick.output[k]));
         }
         double largest = largest(output, one.output);
-        assertClose(label + ": output", output, one.output, 2 * off / largest + Tolerance.BF16_ULP);
+        assertClose(label + ": output", output, one.output, 2 * off / largest + Tolerance.BF16_ROUNDING);
         if (differentiable) {
             for (int i = 0; i < inputs.size(); i++) {
                 double error = gradientError(i, expected, yardstick);
                 double scale = largest(expected.gradients[i], one.gradients.get(i));
                 // what is left where values of size 1 cancel
                 double lost = 1e-6;
-                assertGradient(label, i, expected, one, 2 * error + Tolerance.BF16_ULP * scale + lost);
+                assertGradient(label, i, expected, one, 2 * error + Tolerance.BF16_ROUNDING * scale + lost);
             }
-            checkTwice(label, one, evaluate(backend, DType.BF16, rounded, dy, 2), Tolerance.BF16_ULP);
+            checkTwice(label, one, evaluate(backend, DType.BF16, rounded, dy, 2), Tolerance.BF16_ROUNDING);
         }
     }
 

@@ -5,8 +5,8 @@ public final class Tolerance {
     public static final double F32_FORWARD = 1e-5;
     public static final double F32_GRADIENT = 1e-4;
 
-    /** Half a unit in the last place of a BF16 value is 2^-9 of it; results are rounded once more than they must be. */
-    public static final double BF16_ULP = 0x1p-8;
+    /** Storing a value as BF16 (8 significant bits) moves it by 2^-8 of it at most. */
+    public static final double BF16_ROUNDING = 0x1p-8;
 
     private Tolerance() {}
 }
