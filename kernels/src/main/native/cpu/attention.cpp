@@ -261,18 +261,22 @@ long most_vecs(long tokens) { return min_of(ceil_div(tokens, kLanes), kChunk / k
 }  // namespace
 
 extern "C" {
-void SK(attention_forward)(sk_f32 out, sk_f32 lse, sk_cf32 qkv, int batch, int tokens, int heads, int head_size) {
+void SK(attention_forward)(sk_any out, sk_f32 lse, sk_cany qkv, int batch, int tokens, int heads, int head_size,
+                           int dtype) {
   Sizes s(batch, tokens, heads, head_size);
   long most = most_vecs(tokens);
-  for_heads(s, forward_bytes(s, most),
-            [&](long head, float* scratch) { forward_head(out, lse, qkv, s, head, most, scratch); });
+  for_heads(s, forward_bytes(s, most), [&](long head, float* scratch) {
+    forward_head(as_f32(out, dtype), lse, as_f32(qkv, dtype), s, head, most, scratch);
+  });
 }
 
-void SK(attention_backward)(sk_f32 dqkv, sk_cf32 dout, sk_cf32 qkv, sk_cf32 out, sk_cf32 lse, int batch, int tokens,
-                            int heads, int head_size) {
+void SK(attention_backward)(sk_any dqkv, sk_cany dout, sk_cany qkv, sk_cany out, sk_cf32 lse, int batch, int tokens,
+                            int heads, int head_size, int dtype) {
   Sizes s(batch, tokens, heads, head_size);
   long most = most_vecs(tokens);
-  for_heads(s, backward_bytes(s, most),
-            [&](long head, float* scratch) { backward_head(dqkv, dout, qkv, out, lse, s, head, most, scratch); });
+  for_heads(s, backward_bytes(s, most), [&](long head, float* scratch) {
+    backward_head(as_f32(dqkv, dtype), as_f32(dout, dtype), as_f32(qkv, dtype), as_f32(out, dtype), lse, s, head, most,
+                  scratch);
+  });
 }
 }

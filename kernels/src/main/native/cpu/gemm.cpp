@@ -269,25 +269,36 @@ void run(const Product& p, bool transposed) {
 }  // namespace
 
 extern "C" {
-void SK(linear_forward)(sk_f32 y, sk_cf32 x, sk_cf32 weight, sk_cf32 bias, int rows, int in, int out) {
-  run({x, weight, y, rows, out, in, in, in, out, kWrite, bias, nullptr, nullptr, 1, nullptr}, true);
+void SK(linear_forward)(sk_any y, sk_cany x, sk_cany weight, sk_cf32 bias, int rows, int in, int out, int dtype) {
+  run({as_f32(x, dtype), as_f32(weight, dtype), as_f32(y, dtype), rows, out, in, in, in, out, kWrite, bias, nullptr,
+       nullptr, 1, nullptr},
+      true);
 }
 
-void SK(linear_gelu_forward)(sk_f32 y, sk_f32 pre, sk_cf32 x, sk_cf32 weight, sk_cf32 bias, int rows, int in, int out) {
-  run({x, weight, y, rows, out, in, in, in, out, kGelu, bias, nullptr, nullptr, 1, pre}, true);
+void SK(linear_gelu_forward)(sk_any y, sk_any pre, sk_cany x, sk_cany weight, sk_cf32 bias, int rows, int in, int out,
+                             int dtype) {
+  run({as_f32(x, dtype), as_f32(weight, dtype), as_f32(y, dtype), rows, out, in, in, in, out, kGelu, bias, nullptr,
+       nullptr, 1, as_f32(pre, dtype)},
+      true);
 }
 
-void SK(linear_residual_forward)(sk_f32 y, sk_cf32 x, sk_cf32 weight, sk_cf32 bias, sk_cf32 residual, sk_cf32 scale,
-                                 int rows, int in, int out, int rows_per_sample) {
-  run({x, weight, y, rows, out, in, in, in, out, kResidual, bias, residual, scale, rows_per_sample, nullptr}, true);
+void SK(linear_residual_forward)(sk_any y, sk_cany x, sk_cany weight, sk_cf32 bias, sk_cany residual, sk_cf32 scale,
+                                 int rows, int in, int out, int rows_per_sample, int dtype) {
+  run({as_f32(x, dtype), as_f32(weight, dtype), as_f32(y, dtype), rows, out, in, in, in, out, kResidual, bias,
+       as_f32(residual, dtype), scale, rows_per_sample, nullptr},
+      true);
 }
 
-void SK(linear_backward_input)(sk_f32 dx, sk_cf32 dy, sk_cf32 weight, int rows, int in, int out) {
-  run({dy, weight, dx, rows, in, out, out, in, in, kWrite, nullptr, nullptr, nullptr, 1, nullptr}, false);
+void SK(linear_backward_input)(sk_any dx, sk_cany dy, sk_cany weight, int rows, int in, int out, int dtype) {
+  run({as_f32(dy, dtype), as_f32(weight, dtype), as_f32(dx, dtype), rows, in, out, out, in, in, kWrite, nullptr,
+       nullptr, nullptr, 1, nullptr},
+      false);
 }
 
-void SK(linear_backward_weight)(sk_f32 dweight, sk_f32 dbias, sk_cf32 dy, sk_cf32 x, int rows, int in, int out) {
-  Product p{dy, x, dweight, out, in, rows, out, in, in, kAdd, nullptr, nullptr, nullptr, 1, nullptr};
+void SK(linear_backward_weight)(sk_f32 dweight, sk_f32 dbias, sk_cany dy, sk_cany x, int rows, int in, int out,
+                                int dtype) {
+  Product p{as_f32(dy, dtype), as_f32(x, dtype), dweight, out, in,     rows, out, in, in, kAdd,
+            nullptr,           nullptr,          nullptr, 1,   nullptr};
   long least = ceil_div(p.m, kMcWeight) * ceil_div(p.n, kNc);
   long parts = least >= kMinTasks ? 1 : min_of(ceil_div(2 * kMinTasks, least), ceil_div(rows, kSplitRows));
   Tiles tiles(p.m, p.n, kMcWeight, parts);

@@ -4,7 +4,8 @@
  * Buffers are raw addresses (a Java `long` each), contiguous and row-major. Argument order: outputs, saved
  * statistics, inputs, parameters, sizes, scalars. "Nullable" arguments may be 0. Backward kernels WRITE
  * activation gradients and ADD TO parameter gradients. Every statistic, sum and loss is f32.
- * Errors are C++ exceptions; Java sees a RuntimeException with the same text.
+ * Arguments of type sk_any and sk_cany are f32 or bf16, all of a call alike, as the last argument `dtype` says (SK_F32
+ * or SK_BF16). Errors are C++ exceptions; Java sees a RuntimeException with the same text.
  *
  * Letters: B images, L patches of an image, V visible, M masked, K folds, N tokens of a sequence (with the
  * class token), D width, H heads, Dh head size, R rows, C channels, p patch side, P = C*p*p values of a patch.
@@ -13,7 +14,9 @@
 #define SDAE_KERNELS_H
 #include <stdint.h>
 
-#define SK_ABI 1
+#define SK_ABI 2
+#define SK_F32 0
+#define SK_BF16 1
 
 typedef float* sk_f32;
 typedef const float* sk_cf32;
@@ -21,6 +24,8 @@ typedef int32_t* sk_i32;
 typedef const int32_t* sk_ci32;
 typedef uint16_t* sk_bf16;
 typedef const uint16_t* sk_cbf16;
+typedef void* sk_any;
+typedef const void* sk_cany;
 typedef void* sk_ptr;
 typedef const void* sk_cptr;
 
@@ -90,21 +95,24 @@ void sk_random_uniform(sk_f32 out, sk_ci32 ids, sk_ci32 key, int rows, int cols)
 
 /* gemm.cpp: x [R, in], weight [out, in], bias [out], y [R, out]. */
 /** y = x weight^T + bias; bias nullable. */
-void sk_linear_forward(sk_f32 y, sk_cf32 x, sk_cf32 weight, sk_cf32 bias, int rows, int in, int out);
+void sk_linear_forward(sk_any y, sk_cany x, sk_cany weight, sk_cf32 bias, int rows, int in, int out, int dtype);
 /** pre = x weight^T + bias, y = gelu(pre) (erf form). pre nullable. */
-void sk_linear_gelu_forward(sk_f32 y, sk_f32 pre, sk_cf32 x, sk_cf32 weight, sk_cf32 bias, int rows, int in, int out);
+void sk_linear_gelu_forward(sk_any y, sk_any pre, sk_cany x, sk_cany weight, sk_cf32 bias, int rows, int in, int out,
+                            int dtype);
 /** y = residual + scale[row / rows_per_sample] * (x weight^T + bias); scale nullable (1). y may be residual. */
-void sk_linear_residual_forward(sk_f32 y, sk_cf32 x, sk_cf32 weight, sk_cf32 bias, sk_cf32 residual, sk_cf32 scale,
-                                int rows, int in, int out, int rows_per_sample);
+void sk_linear_residual_forward(sk_any y, sk_cany x, sk_cany weight, sk_cf32 bias, sk_cany residual, sk_cf32 scale,
+                                int rows, int in, int out, int rows_per_sample, int dtype);
 /** dx = dy weight. */
-void sk_linear_backward_input(sk_f32 dx, sk_cf32 dy, sk_cf32 weight, int rows, int in, int out);
+void sk_linear_backward_input(sk_any dx, sk_cany dy, sk_cany weight, int rows, int in, int out, int dtype);
 /** dweight += dy^T x, dbias += column sums of dy; dbias nullable. */
-void sk_linear_backward_weight(sk_f32 dweight, sk_f32 dbias, sk_cf32 dy, sk_cf32 x, int rows, int in, int out);
+void sk_linear_backward_weight(sk_f32 dweight, sk_f32 dbias, sk_cany dy, sk_cany x, int rows, int in, int out,
+                               int dtype);
 
 /* attention.cpp: out [B, N, H, Dh], lse [B, H, N], qkv [B, N, 3, H, Dh]; scale 1/sqrt(Dh). */
-void sk_attention_forward(sk_f32 out, sk_f32 lse, sk_cf32 qkv, int batch, int tokens, int heads, int head_size);
-void sk_attention_backward(sk_f32 dqkv, sk_cf32 dout, sk_cf32 qkv, sk_cf32 out, sk_cf32 lse, int batch, int tokens,
-                           int heads, int head_size);
+void sk_attention_forward(sk_any out, sk_f32 lse, sk_cany qkv, int batch, int tokens, int heads, int head_size,
+                          int dtype);
+void sk_attention_backward(sk_any dqkv, sk_cany dout, sk_cany qkv, sk_cany out, sk_cf32 lse, int batch, int tokens,
+                           int heads, int head_size, int dtype);
 
 /* layer_norm.cpp: x, y [R, D]; mean, rstd [R]; gamma, beta [D]. */
 void sk_layer_norm_forward(sk_f32 y, sk_f32 mean, sk_f32 rstd, sk_cf32 x, sk_cf32 gamma, sk_cf32 beta, int rows,

@@ -92,52 +92,56 @@ public final class CpuBackend implements Backend {
     @Override
     public void linearForward(Tensor y, Tensor x, Tensor weight, Tensor bias) {
         Native.sk_linear_forward(
-                f(y),
-                f(x),
-                f(weight),
+                any(y, x),
+                any(x, x),
+                any(weight, x),
                 optional(bias),
                 x.shape().rows(),
                 x.shape().last(),
-                y.shape().last());
+                y.shape().last(),
+                dtype(x));
     }
 
     @Override
     public void linearGeluForward(Tensor y, Tensor pre, Tensor x, Tensor weight, Tensor bias) {
         Native.sk_linear_gelu_forward(
-                f(y),
-                optional(pre),
-                f(x),
-                f(weight),
+                any(y, x),
+                pre == null ? 0 : any(pre, x),
+                any(x, x),
+                any(weight, x),
                 f(bias),
                 x.shape().rows(),
                 x.shape().last(),
-                y.shape().last());
+                y.shape().last(),
+                dtype(x));
     }
 
     @Override
     public void linearResidualForward(Tensor y, Tensor x, Tensor weight, Tensor bias, Tensor residual, Tensor scale) {
         Native.sk_linear_residual_forward(
-                f(y),
-                f(x),
-                f(weight),
+                any(y, x),
+                any(x, x),
+                any(weight, x),
                 f(bias),
-                f(residual),
+                any(residual, x),
                 optional(scale),
                 x.shape().rows(),
                 x.shape().last(),
                 y.shape().last(),
-                scale == null ? 1 : x.shape().rows() / scale.count());
+                scale == null ? 1 : x.shape().rows() / scale.count(),
+                dtype(x));
     }
 
     @Override
     public void linearBackwardInput(Tensor dx, Tensor dy, Tensor weight) {
         Native.sk_linear_backward_input(
-                f(dx),
-                f(dy),
-                f(weight),
+                any(dx, dy),
+                any(dy, dy),
+                any(weight, dy),
                 dy.shape().rows(),
                 dx.shape().last(),
-                dy.shape().last());
+                dy.shape().last(),
+                dtype(dy));
     }
 
     @Override
@@ -145,37 +149,40 @@ public final class CpuBackend implements Backend {
         Native.sk_linear_backward_weight(
                 f(dweight),
                 optional(dbias),
-                f(dy),
-                f(x),
+                any(dy, dy),
+                any(x, dy),
                 dy.shape().rows(),
                 x.shape().last(),
-                dy.shape().last());
+                dy.shape().last(),
+                dtype(dy));
     }
 
     @Override
     public void attentionForward(Tensor out, Tensor lse, Tensor qkv) {
         Native.sk_attention_forward(
-                f(out),
+                any(out, qkv),
                 f(lse),
-                f(qkv),
+                any(qkv, qkv),
                 qkv.shape().size(0),
                 qkv.shape().size(1),
                 qkv.shape().size(3),
-                qkv.shape().size(4));
+                qkv.shape().size(4),
+                dtype(qkv));
     }
 
     @Override
     public void attentionBackward(Tensor dqkv, Tensor dout, Tensor qkv, Tensor out, Tensor lse) {
         Native.sk_attention_backward(
-                f(dqkv),
-                f(dout),
-                f(qkv),
-                f(out),
+                any(dqkv, qkv),
+                any(dout, qkv),
+                any(qkv, qkv),
+                any(out, qkv),
                 f(lse),
                 qkv.shape().size(0),
                 qkv.shape().size(1),
                 qkv.shape().size(3),
-                qkv.shape().size(4));
+                qkv.shape().size(4),
+                dtype(qkv));
     }
 
     @Override
@@ -585,6 +592,20 @@ public final class CpuBackend implements Backend {
                     "cpu: this kernel takes F32 tensors, but got " + t + "; open the device for BF16 (Devices.open)");
         }
         return t.address();
+    }
+
+    /** The address of a tensor that is stored like another one of the call. */
+    private static long any(Tensor t, Tensor like) {
+        if (t.dtype() != like.dtype()) {
+            throw new IllegalArgumentException(
+                    "cpu: a kernel's activations are all F32 or all BF16, but got " + t + " with " + like);
+        }
+        return t.address();
+    }
+
+    /** How activations are stored, as the kernels name it. */
+    private static int dtype(Tensor t) {
+        return t.dtype() == DType.BF16 ? Native.SK_BF16 : Native.SK_F32;
     }
 
     private static long optional(Tensor t) {

@@ -16,7 +16,17 @@ import org.bytedeco.javacpp.tools.InfoMapper;
 public class SdaeKernels implements InfoMapper {
     @Override
     public void map(InfoMap map) {
-        map.put(new Info("sk_f32", "sk_cf32", "sk_i32", "sk_ci32", "sk_bf16", "sk_cbf16", "sk_ptr", "sk_cptr")
+        map.put(new Info(
+                        "sk_f32",
+                        "sk_cf32",
+                        "sk_i32",
+                        "sk_ci32",
+                        "sk_bf16",
+                        "sk_cbf16",
+                        "sk_any",
+                        "sk_cany",
+                        "sk_ptr",
+                        "sk_cptr")
                 .cast()
                 .valueTypes("long"));
     }
