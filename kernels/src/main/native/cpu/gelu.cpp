@@ -1,8 +1,8 @@
 // gelu.cpp: y = x Phi(x) = x/2 (1 + erf(x / sqrt(2))) and its gradient dx = dy (Phi(x) + x phi(x)).
 //
-//   Shapes   x, y, dx, dy [n]
+//   Shapes   x, y, dx, dy [n], f32 or bf16
 //   Tiles    16 Ki values a task
-//   Traffic  forward reads 4n bytes, writes 4n; backward reads 8n, writes 4n
+//   Traffic  f32: forward reads 4n bytes, writes 4n; backward reads 8n, writes 4n; bf16: half of it
 //   FLOPs    about 45n forward, 65n backward (one and two exponentials a value)
 //   Source   Hendrycks and Gimpel 2016, arXiv:1606.08415, the exact form; Phi from simd.h
 #include "pool.h"
@@ -11,19 +11,29 @@
 
 namespace {
 constexpr long kChunk = 1 << 14;
-}
 
-extern "C" {
-void SK(gelu_forward)(sk_f32 y, sk_cf32 x, int64_t n) {
+template <typename T>
+void forward(T* y, const T* x, long n) {
   parallel_range(n, kChunk, [=](long begin, long end) {
     sweep(begin, end, [=](long i, int count) { put(y + i, vgelu(get(x + i, count)), count); });
   });
 }
 
-void SK(gelu_backward)(sk_f32 dx, sk_cf32 dy, sk_cf32 x, int64_t n) {
+template <typename T>
+void backward(T* dx, const T* dy, const T* x, long n) {
   parallel_range(n, kChunk, [=](long begin, long end) {
     sweep(begin, end,
           [=](long i, int count) { put(dx + i, get(dy + i, count) * vgelu_grad(get(x + i, count)), count); });
   });
+}
+}  // namespace
+
+extern "C" {
+void SK(gelu_forward)(sk_any y, sk_cany x, int64_t n, int dtype) {
+  with_storage(dtype, [=](auto as) { forward(as(y), as(x), n); });
+}
+
+void SK(gelu_backward)(sk_any dx, sk_cany dy, sk_cany x, int64_t n, int dtype) {
+  with_storage(dtype, [=](auto as) { backward(as(dx), as(dy), as(x), n); });
 }
 }

@@ -2,6 +2,8 @@
 //
 // No standard headers here nor in any family file: an inline function compiled for AVX-512 could be
 // the copy that the linker keeps for all. Everything is in an anonymous namespace for the same reason.
+//
+// Kernels are templates over the storage type of activations, float or bf16; arithmetic is f32 in both.
 #pragma once
 #include <immintrin.h>
 #include <stdint.h>
@@ -23,6 +25,11 @@ constexpr int kLanes = 4;
 
 typedef float vfloat __attribute__((vector_size(kLanes * 4)));
 typedef int32_t vint __attribute__((vector_size(kLanes * 4)));
+
+/** A stored bfloat16: the upper half of an f32. */
+struct bf16 {
+  uint16_t bits;
+};
 
 inline vfloat load(const float* p) {
   vfloat v;
@@ -52,6 +59,61 @@ inline void store_head(float* p, vfloat v, long n) {
 #endif
 }
 
+typedef uint32_t vbits __attribute__((vector_size(kLanes * 4)));
+typedef uint16_t vhalf __attribute__((vector_size(kLanes * 2)));
+
+/** The upper halves, rounded to nearest even; NaN stays NaN. The bits of sk_cast_f32_bf16 on every instruction set,
+ * which vcvtneps2bf16 would not give: it flushes what is denormal. */
+inline vhalf round_to_bf16(vfloat v) {
+  vbits bits = (vbits)v;
+  vbits rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  return __builtin_convertvector(v == v ? rounded : (bits >> 16) | 0x40u, vhalf);
+}
+inline vfloat widen(vhalf v) { return (vfloat)(__builtin_convertvector(v, vbits) << 16); }
+
+inline vfloat load(const bf16* p) {
+  vhalf v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return widen(v);
+}
+inline void store(bf16* p, vfloat v) {
+  vhalf low = round_to_bf16(v);
+  __builtin_memcpy(p, &low, sizeof low);
+}
+inline vfloat load_head(const bf16* p, long n) {
+#if defined(__AVX512F__)
+  return widen((vhalf)_mm256_maskz_loadu_epi16((__mmask16)((1u << n) - 1), p));
+#else
+  vhalf v = {};
+  for (long i = 0; i < n; i++) v[i] = p[i].bits;
+  return widen(v);
+#endif
+}
+inline void store_head(bf16* p, vfloat v, long n) {
+  vhalf low = round_to_bf16(v);
+#if defined(__AVX512F__)
+  _mm256_mask_storeu_epi16(p, (__mmask16)((1u << n) - 1), (__m256i)low);
+#else
+  for (long i = 0; i < n; i++) p[i].bits = low[i];
+#endif
+}
+
+/** An untyped address as one of T. */
+template <typename T>
+struct Storage {
+  T* operator()(void* p) const { return static_cast<T*>(p); }
+  const T* operator()(const void* p) const { return static_cast<const T*>(p); }
+};
+/** The one place where a call's `dtype` (0 f32, else bf16) becomes a type: with_storage(dtype, [=](auto as) { kernel(
+ * as(y), as(x)); }). */
+template <typename F>
+inline void with_storage(int dtype, F f) {
+  if (dtype)
+    f(Storage<bf16>());
+  else
+    f(Storage<float>());
+}
+
 /** Sweeps [begin, end): f(first, kLanes) for whole vectors, then once f(first, count) for what is left. */
 template <typename F>
 inline void sweep(long begin, long end, F f) {
@@ -60,8 +122,14 @@ inline void sweep(long begin, long end, F f) {
   if (i < end) f(i, static_cast<int>(end - i));
 }
 /** Loads and stores for the body of a sweep: n is kLanes (known when inlined) or the length of the tail. */
-inline vfloat get(const float* p, int n) { return n == kLanes ? load(p) : load_head(p, n); }
-inline void put(float* p, vfloat v, int n) { n == kLanes ? store(p, v) : store_head(p, v, n); }
+template <typename T>
+inline vfloat get(const T* p, int n) {
+  return n == kLanes ? load(p) : load_head(p, n);
+}
+template <typename T>
+inline void put(T* p, vfloat v, int n) {
+  n == kLanes ? store(p, v) : store_head(p, v, n);
+}
 
 /** All bits set in the first n lanes. */
 inline vint lanes_below(int n) {

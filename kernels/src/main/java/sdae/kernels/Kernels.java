@@ -7,7 +7,7 @@ import org.bytedeco.javacpp.Loader;
  * the first use of {@link Native}; it costs nothing afterwards.
  */
 public final class Kernels {
-    private static final int ABI = 1;
+    private static final int ABI = 2;
     private static boolean loaded;
 
     private Kernels() {}
