@@ -26,7 +26,13 @@ void forward(T* y, float* mean, float* rstd, const T* x, const float* gamma, con
     for (long row = begin; row < end; row++) {
       const T* in = x + row * cols;
       T* out = y + row * cols;
-      float m = sum_over(cols, [=](long i, int n) { return get(in + i, n); }) / cols;
+      float m = sum_over(cols,
+                         [=](long i, int n) {
+                           prefetch(out + i);
+                           prefetch(in + cols + i);
+                           return get(in + i, n);
+                         }) /
+                cols;
       float variance = sum_over(cols,
                                 [=](long i, int n) {
                                   vfloat d = get(in + i, n) - m;
@@ -57,7 +63,11 @@ struct Backward {
     sweep(0, cols, [&](long i, int n) {
       vfloat scale = get(gamma + i, n), dgamma_sum = get(dgamma + i, n), dbeta_sum = get(dbeta + i, n);
       for (int r = 0; r < kRows; r++) {
-        vfloat d = get(dy + (first + r) * cols + i, n), xhat = normalized(first + r, i, n), g = d * scale;
+        long here = (first + r) * cols + i, next = here + kRows * cols;
+        prefetch(dx + here);
+        prefetch(dy + next);
+        prefetch(x + next);
+        vfloat d = get(dy + here, n), xhat = normalized(first + r, i, n), g = d * scale;
         dgamma_sum = fma(d, xhat, dgamma_sum);
         dbeta_sum += d;
         sum_g[r] += g;
