@@ -47,19 +47,19 @@ extern "C" {
 void SK(patch_mask)(sk_i32 ids_keep, sk_i32 ids_masked, sk_i32 ids_restore, sk_cf32 noise, int batch, int patches,
                     int visible, int used) {
   parallel_for(batch, [=](long b, int thread) {
-    int32_t* key = static_cast<int32_t*>(sk_thread_scratch(thread, 4 * ceil_div(patches, kLanes) * kLanes));
+    long padded = ceil_div(patches, kLanes) * kLanes;
+    int32_t* key = static_cast<int32_t*>(sk_thread_scratch(thread, 2 * 4 * padded));
+    int32_t *shuffled = key + padded, *rank = ids_restore + b * patches;  // shuffled[rank] = id: no branch, all written
     for (long i = 0; i < patches; i++) key[i] = order_key(noise[b * patches + i]);
     for (long first = 0; first < patches; first += kLanes) {
-      vint rank = ranks(key, first, patches);
+      vint ranks_of = ranks(key, first, patches);
       for (long i = first; i < min_of(patches, first + kLanes); i++) {
-        int32_t r = rank[i - first];
-        ids_restore[b * patches + i] = r;
-        if (r < visible)
-          ids_keep[b * visible + r] = i;
-        else if (r < visible + used)
-          ids_masked[b * used + r - visible] = i;
+        rank[i] = ranks_of[i - first];
+        shuffled[rank[i]] = i;
       }
     }
+    __builtin_memcpy(ids_keep + static_cast<long>(b) * visible, shuffled, 4l * visible);
+    __builtin_memcpy(ids_masked + static_cast<long>(b) * used, shuffled + visible, 4l * used);
   });
 }
 }
