@@ -31,13 +31,13 @@ class Bf16StorageTest {
         OpCheck.forEachIsa(isa -> {
             // odd lengths: whole vectors and every tail
             for (int n : new int[] {values.length, 1, 3, 7, 15, 17, 31}) {
-                try (Tensor wide = Tensor.persistent(cpu, DType.F32, n);
-                        Tensor low = Tensor.persistent(cpu, DType.BF16, n);
-                        Tensor back = Tensor.persistent(cpu, DType.F32, n)) {
+                try (Arena arena = new Arena(cpu);
+                        Tape tape = arena.open()) {
                     float[] in = new float[n];
                     System.arraycopy(values, n == values.length ? 0 : values.length / 3, in, 0, n);
-                    wide.set(in);
-                    cpu.cast(low, wide);
+                    Tensor low = tape.empty(DType.BF16, n);
+                    Tensor back = tape.empty(DType.F32, n);
+                    cpu.cast(low, tape.of(in, n));
                     cpu.cast(back, low);
                     float[] out = back.toFloats();
                     for (int i = 0; i < n; i++) {
