@@ -31,6 +31,11 @@ final class Keys {
                 "linear layers on CUDA: own kernels, cublaslt, or auto: cublaslt for bf16 where cuda finds it"));
         quiet(
                 Key.Type.FLAG,
+                "device.events",
+                false,
+                "on CUDA: wait for every kernel and take the device's own time for profile.csv; no graphs");
+        quiet(
+                Key.Type.FLAG,
                 "device.gemm_timing",
                 false,
                 "cublaslt: take the fastest algorithm, not the first; two runs may then differ in last bits");

@@ -73,11 +73,13 @@ public final class Run implements AutoCloseable {
         data = RunData.open(config);
         AtomicFolder.createFolders(disk, folder.toAbsolutePath());
         lock = RunLock.acquire(folder);
-        profiler = new Profiler(Devices.open(
-                config.text("device"),
-                config.dtype(),
-                GemmChoice.of(config.text("device.gemm")),
-                config.flag("device.gemm_timing")));
+        profiler = new Profiler(
+                Devices.open(
+                        config.text("device"),
+                        config.dtype(),
+                        GemmChoice.of(config.text("device.gemm")),
+                        config.flag("device.gemm_timing")),
+                config.flag("device.events"));
         trainer = new Trainer(config, profiler.backend());
         plan = new Plan(config, batchesPerEpoch());
         evaluation = new Evaluation(config, data, trainer.model(), profiler.backend());
