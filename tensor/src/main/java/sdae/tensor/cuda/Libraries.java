@@ -45,7 +45,7 @@ final class Libraries {
         }
         try {
             Loader.load(cublas.class);
-        } catch (UnsatisfiedLinkError e) {
+        } catch (LinkageError e) { // the first time an UnsatisfiedLinkError, then NoClassDefFoundError
             throw new DeviceException(
                     "cuda: device.gemm=cublaslt, but libcublasLt.so.13 and libcublas.so.13 could not be loaded (looked"
                             + " where ld.so looks: LD_LIBRARY_PATH and 'ldconfig -p'). Install them (libcublas of CUDA 13),"
