@@ -1,5 +1,6 @@
-# The simulated CUDA device: libcuda.so.1 from all of sim/*.cpp, and a libcudart.so.13 that only lets programs load.
-#   make sim        both libraries, in $(OUT)/sim
+# The simulated CUDA device: libcuda.so.1 from sim/*.cpp, a libcudart.so.13 that only lets programs load, and a stand-in
+# for libcublasLt.so.13 with an empty libcublas.so.13 beside it.
+#   make sim        these libraries, in $(OUT)/sim
 #   make sim-test   builds and runs every program of src/test/native/sim; each is one file with a main
 #   make sim-faults prints the table of the faults that kernels are given, and what is said of each
 SIM_OUT   := $(OUT)/sim
@@ -19,18 +20,21 @@ SIM_FLAGS_matrix_exact := -O3
 CUDA_HEADER := $(firstword $(wildcard $(CUDA_HOME)/include/cuda.h $(dir $(shell command -v nvcc))../include/cuda.h \
                /usr/local/cuda/include/cuda.h))
 
-SIM_OBJECTS := $(patsubst sim/%.cpp,$(SIM_OUT)/%.o,$(filter-out sim/cudart.cpp,$(wildcard sim/*.cpp)))
+SIM_OBJECTS := $(patsubst sim/%.cpp,$(SIM_OUT)/%.o,$(filter-out sim/cudart.cpp sim/cublas%.cpp,$(wildcard sim/*.cpp)))
 SIM_CUDA    := $(SIM_OUT)/lib/libcuda.so.1
 SIM_CUDART  := $(SIM_OUT)/lib/libcudart.so.13
+SIM_CUBLAS  := $(SIM_OUT)/lib/libcublas.so.13 $(SIM_OUT)/lib/libcublasLt.so.13
 
-sim: $(SIM_CUDA) $(SIM_CUDART)
+sim: $(SIM_CUDA) $(SIM_CUDART) $(SIM_CUBLAS)
 
 $(SIM_CUDA): $(SIM_OBJECTS) sim/exports.map | $(SIM_OUT)/lib
 	$(CXX) -shared -Wl,-soname,libcuda.so.1 -Wl,--version-script,sim/exports.map -Wl,-z,noexecstack -Wl,-z,defs \
 	  -Wl,--build-id=none -Wl,-S $(SIM_OBJECTS) -o $@ $(SIM_LINK)
 
-$(SIM_CUDART): $(SIM_OUT)/cudart.o sim/cudart.map | $(SIM_OUT)/lib
-	$(CXX) -shared -Wl,-soname,libcudart.so.13 -Wl,--version-script,sim/cudart.map -Wl,-z,noexecstack -Wl,-z,defs -Wl,--build-id=none $< -o $@ $(SIM_LINK)
+$(SIM_OUT)/lib/libcublasLt.so.13: $(SIM_OUT)/cublasLt_launch.o $(SIM_CUDA)
+$(SIM_OUT)/lib/lib%.so.13: $(SIM_OUT)/%.o sim/%.map | $(SIM_OUT)/lib
+	$(CXX) -shared -Wl,-soname,$(notdir $@) -Wl,--version-script,sim/$*.map -Wl,-z,noexecstack -Wl,-z,defs -Wl,--build-id=none \
+	  -Wl,-S $(filter %.o,$^) $(addprefix -L$(SIM_OUT)/lib -l:,$(notdir $(filter %.so.1,$^))) -o $@ $(SIM_LINK)
 
 $(SIM_OUT)/%.o: sim/%.cpp | $(SIM_OUT)/lib
 	$(CXX) $(SIM_FLAGS) $(SIM_FLAGS_$*) -c $< -o $@
@@ -40,7 +44,10 @@ SIM_TEST_NAMES := $(basename $(notdir $(wildcard $(SIM_TESTS)/*.cpp)))
 SIM_TEST_FLAGS := $(SIM_FLAGS) -I$(SIM_TESTS) $(if $(CUDA_HEADER),-DSIM_REAL_CUDA_H -I$(dir $(CUDA_HEADER)))
 
 $(SIM_OUT)/test/driver_%: $(SIM_TESTS)/driver_%.cpp $(SIM_CUDA) | $(SIM_OUT)/test
-	$(CXX) $(SIM_TEST_FLAGS) $< -o $@ -L$(SIM_OUT)/lib -l:libcuda.so.1 -Wl,-rpath,$(abspath $(SIM_OUT)/lib) -lpthread
+	$(CXX) $(SIM_TEST_FLAGS) $< -o $@ -L$(SIM_OUT)/lib $(SIM_TEST_LIBS) -l:libcuda.so.1 -Wl,-rpath,$(abspath $(SIM_OUT)/lib) -lpthread
+
+$(SIM_OUT)/test/driver_cublaslt_test: SIM_TEST_LIBS := -l:libcublasLt.so.13
+$(SIM_OUT)/test/driver_cublaslt_test: $(SIM_CUBLAS)
 
 # The suite's kernels, built as other people's would be; without nvcc the programs of the suite only say so.
 NVCC      ?= $(shell command -v nvcc)

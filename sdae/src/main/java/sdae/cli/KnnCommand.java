@@ -12,6 +12,7 @@ import sdae.eval.Knn;
 import sdae.io.ExitCode;
 import sdae.io.UserError;
 import sdae.model.Encoder;
+import sdae.tensor.Devices;
 
 @Command(
         name = "knn",
@@ -30,9 +31,19 @@ final class KnnCommand implements Callable<Integer> {
     @Option(names = "--test", paramLabel = "N", description = "images to classify; default: the run's eval.knn_test")
     private int test;
 
+    @Option(
+            names = "--device",
+            paramLabel = "NAME",
+            description = "cpu, cuda or cuda-sim; default: the run's, and cpu for a run on cuda-sim")
+    private String device;
+
     @Override
     public Integer call() throws IOException {
-        try (LoadedRun loaded = LoadedRun.open(run)) {
+        if (device != null && !Devices.NAMES.contains(device)) {
+            throw new UserError(
+                    ExitCode.CONFIG, "knn: --device must be one of " + Devices.NAMES + ", but is " + device);
+        }
+        try (LoadedRun loaded = LoadedRun.open(run, device)) {
             if (!loaded.data().labelled()) {
                 throw new UserError(
                         ExitCode.DATA,

@@ -10,14 +10,20 @@ import sdae.io.ExitCode;
 import sdae.io.UserError;
 import sdae.model.SdaeModel;
 import sdae.tensor.Backend;
-import sdae.tensor.CpuBackend;
+import sdae.tensor.Devices;
 import sdae.train.Checkpoints;
 import sdae.train.RunData;
 
 /** A run's last good checkpoint, ready to look at images with. */
 record LoadedRun(Config config, RunData data, Backend backend, SdaeModel model, long step) implements AutoCloseable {
 
+    /** On the CPU. */
     static LoadedRun open(Path folder) throws IOException {
+        return open(folder, "cpu");
+    }
+
+    /** {@code device} null: the run's own, the CPU in place of the simulated GPU. */
+    static LoadedRun open(Path folder, String device) throws IOException {
         Path file = folder.resolve("config.yaml");
         if (!Files.exists(file)) {
             throw new UserError(ExitCode.CONFIG, folder + " is no run folder, it has no config.yaml");
@@ -26,7 +32,8 @@ record LoadedRun(Config config, RunData data, Backend backend, SdaeModel model, 
         CheckpointStore.Checkpoint last = CheckpointStore.readOnly(folder, System.err::println)
                 .latestGood()
                 .orElseThrow(() -> new UserError(ExitCode.CHECKPOINT, folder + " has no checkpoint yet"));
-        Backend backend = new CpuBackend();
+        String own = config.text("device").equals("cuda-sim") ? "cpu" : config.text("device");
+        Backend backend = Devices.open(device == null ? own : device);
         SdaeModel model = new SdaeModel(backend, config.model(), config.objective(), config.flag("wd.skip_tokens"));
         Checkpoints.load(last.file(Checkpoints.STUDENT), model.student());
         if (model.teacher() != null) {

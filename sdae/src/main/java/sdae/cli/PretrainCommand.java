@@ -68,6 +68,9 @@ final class PretrainCommand implements Callable<Integer> {
         if (device != null) {
             sets.add("device=" + device);
         }
+        if (profile) {
+            sets.add("device.events=true");
+        }
         Config config = resume == null ? Config.load(file, preset, sets) : resumed();
         Path folder = resume == null ? newFolder(config) : resume;
         Progress progress = new Progress(System.out);
@@ -80,7 +83,7 @@ final class PretrainCommand implements Callable<Integer> {
             return ExitCode.STOPPED.code();
         }
         if (profile) {
-            System.out.print(ProfileTable.of(outcome.folder()));
+            System.out.print(ProfileTable.of(outcome.folder(), config.text("device")));
         }
         Path report =
                 new Reporter(List.of(outcome.folder())).write(outcome.folder().resolve("report.html"));

@@ -22,7 +22,8 @@ import tools.jackson.databind.JsonNode;
         mixinStandardHelpOptions = true,
         description = {
             "Checks a device: every kernel, forward and backward, against plain double references and against the CPU,",
-            "then whole training steps against the CPU. Ends with exit code 10 if anything is wrong."
+            "then whole training steps in f32 and bf16 against the CPU, and replayed as CUDA graphs against launched one by",
+            "one. Ends with exit code 10 if anything is wrong."
         })
 final class SelftestCommand implements Callable<Integer> {
     @Option(

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import sdae.tensor.Devices;
+import sdae.tensor.GemmChoice;
 
 /** Every setting there is, in the order of a written config. The one place to add one. */
 final class Keys {
@@ -21,6 +22,23 @@ final class Keys {
         quiet(Key.Type.INTEGER, "threads", 0L, "of the kernels; 0 is one for every CPU");
         choice("device", "cpu", Devices.NAMES, "where the kernels run; cuda-sim is a simulated GPU, slow and strict");
         quiet(Key.Type.FLAG, "device.graphs", true, "replay a step's launches as CUDA graphs");
+        put(new Key(
+                "device.gemm",
+                Key.Type.CHOICE,
+                "auto",
+                GemmChoice.NAMES,
+                false,
+                "linear layers on CUDA: own kernels, cublaslt, or auto: cublaslt for bf16 where cuda finds it"));
+        quiet(
+                Key.Type.FLAG,
+                "device.events",
+                false,
+                "on CUDA: wait for every kernel and take the device's own time for profile.csv; no graphs");
+        quiet(
+                Key.Type.FLAG,
+                "device.gemm_timing",
+                false,
+                "cublaslt: take the fastest algorithm, not the first; two runs may then differ in last bits");
         quiet(Key.Type.TEXT, "run.dir", "runs", "folder that run folders are made in");
         quiet(Key.Type.TEXT, "run.name", "", "the run's folder; empty: objective, data and time");
 

@@ -97,9 +97,13 @@ public final class SelfTest {
             kernels(dtype);
         }
         for (Map.Entry<String, Objective> step : SmallStep.objectives().entrySet()) {
-            if (begins(step.getKey())) {
-                steps.add(StepCheck.of(step.getKey(), step.getValue(), devices.apply(DType.F32), Devices.open("cpu")));
-                report(steps.get(steps.size() - 1));
+            for (DType dtype : List.of(DType.F32, DType.BF16)) {
+                if (begins(step.getKey() + ' ' + dtype.name())) {
+                    List<StepCheck> checks = StepCheck.of(
+                            step.getKey(), step.getValue(), dtype, devices.apply(dtype), Devices.open("cpu", dtype));
+                    checks.forEach(this::report);
+                    steps.addAll(checks);
+                }
             }
         }
         summary((System.nanoTime() - start) * 1e-9);
@@ -215,10 +219,10 @@ public final class SelfTest {
                 Locale.ROOT,
                 LINE,
                 step.name(),
-                "f32",
+                step.dtype().name().toLowerCase(Locale.ROOT),
                 1,
-                ratio(step.worst()),
-                ratio(step.worst()),
+                Double.isNaN(step.worst()) ? step.ok() ? "bits" : "-" : ratio(step.worst()),
+                Double.isNaN(step.worst()) ? "-" : ratio(step.worst()),
                 number(step.seconds()),
                 step.ok() ? "ok" : "FAIL"));
         if (!step.ok()) {
@@ -247,6 +251,7 @@ public final class SelfTest {
         for (StepCheck step : steps) {
             Map<String, Object> one = new LinkedHashMap<>();
             one.put("name", step.name());
+            one.put("type", step.dtype().name().toLowerCase(Locale.ROOT));
             one.put("ok", step.ok());
             one.put("loss", finite(step.loss()));
             one.put("from_cpu_over_allowed", finite(step.worst()));

@@ -11,20 +11,26 @@ import sdae.nn.Ema;
 import sdae.tensor.Arena;
 import sdae.tensor.Backend;
 import sdae.tensor.DType;
+import sdae.tensor.Graph;
 import sdae.tensor.ParameterBuffer;
 import sdae.tensor.Philox;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
 import sdae.tensor.op.PatchMask;
 
-/** Two whole training steps of a small model, forward, backward, AdamW and EMA: what a device must do as the CPU does. */
+/**
+ * Whole training steps of a small model, forward, backward, AdamW and EMA: what a device must do as the CPU does. From the third
+ * step on addresses repeat, so a graph can be made of its launches.
+ */
 public final class SmallStep {
     private static final ModelSpec SPEC = ModelSpec.of(24, 24, 3, 4, 48, 2, 3, 32, 1, 2);
     private static final int IMAGES = 3;
     private static final int VISIBLE = 9;
     private static final int MASKED = 27;
     private static final int FOLDS = 3;
-    private static final int STEPS = 2;
+    private static final int STEPS = 4;
+    private static final int FIRST_REPLAYED = 3;
+    private static final int KEY = 4;
     private static final long SEED = 11;
 
     /** Large beside most gradients: with AdamW's usual 1e-8 the first step is a sign, which rounding can turn. */
@@ -53,23 +59,57 @@ public final class SmallStep {
     }
 
     /** Losses, gradients and weights by name, in the order in which they come about. */
-    public static Map<String, float[]> run(Backend backend, Objective objective) {
+    public static Map<String, float[]> run(Backend backend, Objective objective, DType dtype) {
+        return run(backend, objective, dtype, false);
+    }
+
+    /** The same with steps replayed as graphs; null where the device has none. */
+    public static Map<String, float[]> replayed(Backend backend, Objective objective, DType dtype) {
+        return run(backend, objective, dtype, true);
+    }
+
+    private static Map<String, float[]> run(Backend backend, Objective objective, DType dtype, boolean graphs) {
         Map<String, float[]> results = new LinkedHashMap<>();
-        try (SdaeModel model = new SdaeModel(backend, SPEC, objective, false);
+        try (SdaeModel model = new SdaeModel(backend, SPEC, objective, false, dtype);
                 AdamW adamw = new AdamW(backend, model.student(), SCALES, 0.9, 0.95, EPS);
-                Arena arena = new Arena(backend)) {
+                Arena arena = new Arena(backend);
+                Inputs inputs = new Inputs(backend)) {
             model.init(SEED, false, false);
             Ema ema = model.teacher() == null
                     ? null
                     : new Ema(backend, model.teacher().values(), model.studentPrefix());
+            Graph gradients = null;
+            Graph update = null;
             for (int step = 1; step <= STEPS; step++) {
+                inputs.set(step);
                 model.student().zeroGrad();
-                results.put("loss of step " + step, new float[] {accumulate(model, arena, step)});
+                if (graphs && step == FIRST_REPLAYED) {
+                    gradients = backend.capture(() -> accumulate(model, arena, inputs));
+                    update = gradients == null ? null : backend.capture(() -> adamw.apply(false));
+                    if (update == null) {
+                        return null;
+                    }
+                }
+                if (gradients == null) {
+                    accumulate(model, arena, inputs);
+                } else {
+                    gradients.launch();
+                }
+                results.put("loss of step " + step, inputs.loss.toFloats());
                 gradients(results, model, step);
-                adamw.step(1e-2, 0.04, 1);
+                adamw.prepare(1e-2, 0.04, 1, Double.NaN);
+                if (update == null) {
+                    adamw.apply(false);
+                } else {
+                    update.launch();
+                }
                 if (ema != null) {
                     ema.update(0.9);
                 }
+            }
+            if (gradients != null) {
+                gradients.close();
+                update.close();
             }
             results.put("student", model.student().values().toFloats());
             results.put("AdamW's m", adamw.firstMoments().toFloats());
@@ -82,28 +122,66 @@ public final class SmallStep {
         return results;
     }
 
-    private static float accumulate(SdaeModel model, Arena arena, int step) {
-        int[] ids = new int[IMAGES];
-        float[] pixels = new float[IMAGES * SPEC.channels() * SPEC.imageHeight() * SPEC.imageWidth()];
-        Philox random = new Philox(SEED, Philox.Purpose.EVALUATION, step, 0);
-        for (int i = 0; i < pixels.length; i++) {
-            pixels[i] = (float) random.gaussian();
+    /** What a step reads, and its loss, at places that stay. */
+    private static final class Inputs implements AutoCloseable {
+        final Tensor images;
+        final Tensor ids;
+        final Tensor key;
+        final Tensor uniform;
+        final Tensor loss;
+
+        Inputs(Backend backend) {
+            images = Tensor.persistent(
+                    backend, DType.F32, IMAGES, SPEC.channels(), SPEC.imageHeight(), SPEC.imageWidth());
+            ids = Tensor.persistent(backend, DType.I32, IMAGES);
+            key = Tensor.persistent(backend, DType.I32, KEY);
+            uniform = Tensor.persistent(backend, DType.F32, 2 * SPEC.depth() * IMAGES);
+            loss = Tensor.persistent(backend, DType.F32, 1);
         }
-        for (int i = 0; i < IMAGES; i++) {
-            ids[i] = i;
+
+        void set(int step) {
+            float[] pixels = new float[images.count()];
+            Philox random = new Philox(SEED, Philox.Purpose.EVALUATION, step, 0);
+            for (int i = 0; i < pixels.length; i++) {
+                pixels[i] = (float) random.gaussian();
+            }
+            images.set(pixels);
+            int[] samples = new int[IMAGES];
+            for (int i = 0; i < IMAGES; i++) {
+                samples[i] = i;
+            }
+            ids.set(samples);
+            key.set(new int[] {(int) SEED, 0, step, Philox.Purpose.MASK.code});
+            float[] flat = new float[uniform.count()];
+            float[][][] drawn = DropPath.uniform(SPEC.depth(), SEED, step, samples);
+            for (int i = 0; i < 2 * SPEC.depth(); i++) {
+                System.arraycopy(drawn[i / 2][i % 2], 0, flat, i * IMAGES, IMAGES);
+            }
+            uniform.set(flat);
         }
+
+        @Override
+        public void close() {
+            for (Tensor t : new Tensor[] {images, ids, key, uniform, loss}) {
+                t.close();
+            }
+        }
+    }
+
+    private static void accumulate(SdaeModel model, Arena arena, Inputs inputs) {
         try (Tape tape = arena.open()) {
-            Tensor images = tape.of(pixels, IMAGES, SPEC.channels(), SPEC.imageHeight(), SPEC.imageWidth());
             Tensor noise = tape.empty(DType.F32, IMAGES, SPEC.patches());
-            int[] key = {(int) SEED, 0, step, Philox.Purpose.MASK.code};
-            tape.backend().randomUniform(noise, tape.of(ids, ids.length), tape.of(key, key.length));
+            tape.backend().randomUniform(noise, inputs.ids, inputs.key);
             SdaeModel.Forward out = model.forward(
-                    images,
+                    tape.input(inputs.images),
                     PatchMask.of(noise, VISIBLE, MASKED),
-                    DropPath.draw(tape, SPEC.depth(), 0.3, SEED, step, ids));
-            float loss = out.loss().item();
+                    DropPath.of(
+                            tape,
+                            SPEC.depth(),
+                            0.3,
+                            (block, branch) -> inputs.uniform.slice((2 * block + branch) * IMAGES, IMAGES)));
+            inputs.loss.set(out.loss());
             tape.backward(out.loss());
-            return loss;
         }
     }
 

@@ -27,11 +27,14 @@ public final class ProfileTable {
 
     private ProfileTable() {}
 
-    /** The table as text: share of time, GFLOP/s against the FMA peak, GB/s against the copy bandwidth. */
-    public static String of(Path run) throws IOException {
+    /**
+     * The table as text: share of time, GFLOP/s and GB/s; on the CPU against the FMA peak and the copy bandwidth of this machine.
+     */
+    public static String of(Path run, String device) throws IOException {
         Kernels.load();
-        double peak = Native.sk_probe_fma_gflops(PROBE_SECONDS);
-        double copy = Native.sk_probe_copy_gbs(PROBE_SECONDS);
+        boolean cpu = device.equals("cpu");
+        double peak = cpu ? Native.sk_probe_fma_gflops(PROBE_SECONDS) : Double.NaN;
+        double copy = cpu ? Native.sk_probe_copy_gbs(PROBE_SECONDS) : Double.NaN;
         List<Row> rows = Files.readAllLines(run.resolve("profile.csv")).stream()
                 .skip(1)
                 .map(Row::of)
@@ -46,8 +49,8 @@ public final class ProfileTable {
                 "calls",
                 "seconds",
                 "share",
-                "GFLOP/s (peak)",
-                "GB/s (copy)"));
+                cpu ? "GFLOP/s (peak)" : "GFLOP/s",
+                cpu ? "GB/s (copy)" : "GB/s"));
         for (Row row : rows) {
             text.append(String.format(
                     Locale.ROOT,
@@ -58,6 +61,15 @@ public final class ProfileTable {
                     100 * row.seconds / seconds,
                     row.gflop == 0 ? "" : rate(row.gflop / row.seconds, peak),
                     rate(row.bytes / row.seconds * 1e-9, copy)));
+        }
+        if (!cpu) {
+            return text.append(String.format(
+                            Locale.ROOT,
+                            "all kernels: %.3f s by CUDA events around each, %.1f GFLOP/s; %s%n",
+                            seconds,
+                            gflop / seconds,
+                            device.equals("cuda-sim") ? "times of the simulation, not of a GPU" : device))
+                    .toString();
         }
         text.append(String.format(
                 Locale.ROOT,
@@ -73,6 +85,8 @@ public final class ProfileTable {
     }
 
     private static String rate(double value, double limit) {
-        return String.format(Locale.ROOT, "%.1f (%.0f%%)", value, 100 * value / limit);
+        return Double.isNaN(limit)
+                ? String.format(Locale.ROOT, "%.1f", value)
+                : String.format(Locale.ROOT, "%.1f (%.0f%%)", value, 100 * value / limit);
     }
 }

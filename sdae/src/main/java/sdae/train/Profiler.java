@@ -9,6 +9,7 @@ import java.util.TreeMap;
 import sdae.tensor.Backend;
 import sdae.tensor.Shape;
 import sdae.tensor.Tensor;
+import sdae.tensor.cuda.CudaBackend;
 
 /**
  * A backend that counts, kernel by kernel, calls, seconds, FLOPs of matrix products and the least bytes that a call moves:
@@ -18,7 +19,7 @@ public final class Profiler {
     /** What one kernel has cost. */
     public static final class Part {
         long calls;
-        long nanos;
+        double seconds;
         double flops;
         double bytes;
 
@@ -27,7 +28,7 @@ public final class Profiler {
         }
 
         public double seconds() {
-            return nanos * 1e-9;
+            return seconds;
         }
 
         public double gflop() {
@@ -49,9 +50,17 @@ public final class Profiler {
 
     private final Map<String, Part> parts = new TreeMap<>();
     private final Backend backend;
+    private final CudaBackend clock;
     private boolean on;
 
+    /** Measures the host's time. */
     public Profiler(Backend measured) {
+        this(measured, false);
+    }
+
+    /** {@code deviceTime}: of every kernel of a CUDA device the device's own time, for which it is waited; no graphs then. */
+    public Profiler(Backend measured, boolean deviceTime) {
+        clock = deviceTime && measured instanceof CudaBackend cuda ? cuda : null;
         backend = (Backend) Proxy.newProxyInstance(
                 Profiler.class.getClassLoader(),
                 new Class<?>[] {Backend.class},
@@ -78,19 +87,37 @@ public final class Profiler {
     }
 
     private Object measure(Backend measured, Method method, Object[] arguments) throws Throwable {
-        long start = System.nanoTime();
+        boolean kernel = on && arguments != null && arguments.length > 0 && arguments[0] instanceof Tensor;
+        if (!kernel) {
+            return invoke(measured, method, arguments);
+        }
+        Object[] result = new Object[1];
+        double seconds;
+        if (clock == null) {
+            long start = System.nanoTime();
+            result[0] = invoke(measured, method, arguments);
+            seconds = (System.nanoTime() - start) * 1e-9;
+        } else {
+            seconds = clock.seconds(() -> result[0] = invoke(measured, method, arguments));
+        }
+        Part part = parts.computeIfAbsent(method.getName(), name -> new Part());
+        part.calls++;
+        part.seconds += seconds;
+        part.flops += flops(method.getName(), arguments);
+        part.bytes += bytes(method.getName(), arguments);
+        return result[0];
+    }
+
+    private static Object invoke(Backend measured, Method method, Object[] arguments) {
         try {
             return method.invoke(measured, arguments);
         } catch (InvocationTargetException e) {
-            throw e.getCause();
-        } finally {
-            if (on && arguments != null && arguments.length > 0 && arguments[0] instanceof Tensor) {
-                Part part = parts.computeIfAbsent(method.getName(), name -> new Part());
-                part.calls++;
-                part.nanos += System.nanoTime() - start;
-                part.flops += flops(method.getName(), arguments);
-                part.bytes += bytes(method.getName(), arguments);
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
             }
+            throw new IllegalStateException(e.getCause());
+        } catch (IllegalAccessException e) {
+            throw new IllegalStateException(e);
         }
     }
 

@@ -24,6 +24,7 @@ import sdae.io.UserError;
 import sdae.kernels.Native;
 import sdae.tensor.CpuBackend;
 import sdae.tensor.Devices;
+import sdae.tensor.GemmChoice;
 import sdae.tensor.ParameterBuffer;
 
 /**
@@ -72,7 +73,13 @@ public final class Run implements AutoCloseable {
         data = RunData.open(config);
         AtomicFolder.createFolders(disk, folder.toAbsolutePath());
         lock = RunLock.acquire(folder);
-        profiler = new Profiler(Devices.open(config.text("device"), config.dtype()));
+        profiler = new Profiler(
+                Devices.open(
+                        config.text("device"),
+                        config.dtype(),
+                        GemmChoice.of(config.text("device.gemm")),
+                        config.flag("device.gemm_timing")),
+                config.flag("device.events"));
         trainer = new Trainer(config, profiler.backend());
         plan = new Plan(config, batchesPerEpoch());
         evaluation = new Evaluation(config, data, trainer.model(), profiler.backend());

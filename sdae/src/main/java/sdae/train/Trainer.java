@@ -47,7 +47,7 @@ final class Trainer implements AutoCloseable {
         arena = new Arena(backend);
         inputs = new StepInputs(backend, config);
         loss = Tensor.persistent(backend, DType.F32, 1);
-        boolean graphs = config.flag("device.graphs");
+        boolean graphs = config.flag("device.graphs") && !config.flag("device.events");
         gradients = new Repeated(backend, graphs, this::addGradients);
         update = new Repeated(backend, graphs, () -> adamw.apply(false));
         updateWithTeacher = new Repeated(backend, graphs, () -> adamw.apply(true));

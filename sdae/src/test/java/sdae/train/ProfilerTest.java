@@ -1,12 +1,16 @@
 package sdae.train;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 import sdae.tensor.Backend;
 import sdae.tensor.CpuBackend;
 import sdae.tensor.DType;
+import sdae.tensor.Devices;
 import sdae.tensor.Tensor;
+import sdae.tensor.TestDevices;
 
 class ProfilerTest {
     @Test
@@ -36,5 +40,21 @@ class ProfilerTest {
         }
         hyper.close();
         momentum.close();
+    }
+
+    @Test
+    void onACudaDeviceEventsGiveTheTimeAndTheResultIsTheSame() {
+        TestDevices.needSimulatedGpu();
+        Backend cuda = Devices.open("cuda-sim");
+        Profiler profiler = new Profiler(cuda, true);
+        Tensor x = Tensor.persistent(cuda, DType.F32, 3);
+        x.set(3, 4, 0);
+        profiler.count(true);
+        assertEquals(25, profiler.backend().sumSquares(x));
+        profiler.backend().scale(x, 2);
+        assertArrayEquals(new float[] {6, 8, 0}, x.toFloats());
+        assertEquals(1, profiler.parts().get("scale").calls());
+        assertTrue(profiler.parts().get("scale").seconds() > 0);
+        x.close();
     }
 }

@@ -36,7 +36,9 @@ import sdae.io.ExitCode;
 import sdae.io.Hashes;
 import sdae.io.UserError;
 import sdae.kernels.Native;
+import sdae.tensor.Devices;
 import sdae.tensor.TestDevices;
+import sdae.tensor.cuda.CudaBackend;
 
 class RunTest {
     private static final String[] SMALL = {
@@ -301,6 +303,26 @@ class RunTest {
         run("cpu16", "model.dtype=bf16");
         run("sim16", "device=cuda-sim", "model.dtype=bf16");
         assertArrayEquals(lossValues(folder.resolve("cpu16")), lossValues(folder.resolve("sim16")), 5e-3);
+    }
+
+    /** The products by the stand-in for cuBLASLt, and recorded into graphs from the second step on. */
+    @Test
+    void stepsByCublasLtLearnWhatTheOwnKernelsLearn() throws IOException {
+        TestDevices.needSimulatedGpu();
+        for (String dtype : List.of("f32", "bf16")) {
+            String set = "model.dtype=" + dtype;
+            run("own " + dtype, "device=cuda-sim", set, "device.gemm=own");
+            CudaBackend cuda = (CudaBackend) Devices.open("cuda-sim");
+            long before = cuda.cublasLtCalls();
+            run("cublaslt " + dtype, "device=cuda-sim", set, "device.gemm=cublaslt");
+            assertTrue(cuda.cublasLtCalls() > before, dtype);
+            run("eager " + dtype, "device=cuda-sim", set, "device.gemm=cublaslt", "device.graphs=false");
+            assertArrayEquals(
+                    lossValues(folder.resolve("own " + dtype)),
+                    lossValues(folder.resolve("cublaslt " + dtype)),
+                    dtype.equals("f32") ? 1e-5 : 5e-3);
+            assertEquals(weights(folder.resolve("cublaslt " + dtype), 5), weights(folder.resolve("eager " + dtype), 5));
+        }
     }
 
     @Test

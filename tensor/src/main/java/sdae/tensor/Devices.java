@@ -17,6 +17,23 @@ public final class Devices {
     }
 
     /**
+     * As {@link #open(String, DType)}, for a model whose linear layers are computed by {@code gemm}.
+     *
+     * @param timed see {@link CudaBackend#useGemm}
+     * @throws DeviceException when cuBLASLt is asked for and not there
+     */
+    public static Backend open(String name, DType dtype, GemmChoice gemm, boolean timed) {
+        Backend backend = open(name, dtype);
+        if (backend instanceof CudaBackend cuda) {
+            cuda.useGemm(gemm, timed);
+        } else if (gemm == GemmChoice.CUBLASLT) {
+            throw new DeviceException("device.gemm=cublaslt: there is no cuBLASLt on " + name
+                    + "; take device.gemm=auto, or device cuda or cuda-sim");
+        }
+        return backend;
+    }
+
+    /**
      * @param name {@code cpu}; {@code cuda}, an NVIDIA GPU; or {@code cuda-sim}, the simulated one. A process can use one of
      *     the last two
      * @throws DeviceException when it is not there, saying what is missing and how to get it

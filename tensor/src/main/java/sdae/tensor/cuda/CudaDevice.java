@@ -19,6 +19,7 @@ abstract class CudaDevice implements Backend {
     private final List<Long> outgrown = new ArrayList<>();
     private long workspace;
     private long workspaceBytes;
+    private Stopwatch stopwatch;
 
     CudaDevice(boolean simulated) {
         Libraries.load(simulated);
@@ -165,6 +166,14 @@ abstract class CudaDevice implements Backend {
     @Override
     public final void download(int[] to, int offset, long from, int count) {
         staging.download(to, offset, from, count);
+    }
+
+    /** Seconds that the device spends on what {@code work} asks it for, by CUDA events; waits for it, so no graph can hold it. */
+    public final double seconds(Runnable work) {
+        if (stopwatch == null) {
+            stopwatch = new Stopwatch(driver);
+        }
+        return stopwatch.time(work);
     }
 
     @Override

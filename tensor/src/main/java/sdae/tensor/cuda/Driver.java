@@ -110,6 +110,10 @@ final class Driver {
         capturing = on;
     }
 
+    boolean capturing() {
+        return capturing;
+    }
+
     /** Throws while launches are recorded: what a graph cannot repeat would be lost. */
     void notCapturing(String what) {
         if (capturing) {

@@ -3,6 +3,7 @@ package sdae.tensor.cuda;
 import java.io.File;
 import java.io.IOException;
 import java.net.URL;
+import org.bytedeco.cuda.global.cublas;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.Loader;
 import sdae.kernels.Kernels;
@@ -32,6 +33,23 @@ final class Libraries {
                             + " and 'ldconfig -p'). Install the driver of the GPU (580 or newer; in a container start it"
                             + " with --gpus all), or take --device cpu, or --device cuda-sim for the simulated GPU. Cause: "
                             + e.getMessage(),
+                    e);
+        }
+    }
+
+    /** After {@link #load}: NVIDIA's library where ld.so finds it, or the simulator's stand-in. */
+    static void loadCublasLt(boolean simulated) {
+        if (simulated) {
+            loadResource("libcublas.so.13");
+            loadResource("libcublasLt.so.13");
+        }
+        try {
+            Loader.load(cublas.class);
+        } catch (LinkageError e) { // the first time an UnsatisfiedLinkError, then NoClassDefFoundError
+            throw new DeviceException(
+                    "cuda: device.gemm=cublaslt, but libcublasLt.so.13 and libcublas.so.13 could not be loaded (looked"
+                            + " where ld.so looks: LD_LIBRARY_PATH and 'ldconfig -p'). Install them (libcublas of CUDA 13),"
+                            + " or take device.gemm=own. Cause: " + e.getMessage(),
                     e);
         }
     }
