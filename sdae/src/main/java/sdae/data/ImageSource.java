@@ -44,6 +44,16 @@ public interface ImageSource extends AutoCloseable {
         return new SubsetSource(this, indices.clone());
     }
 
+    /** At most {@code limit} indices, evenly spaced over the source. */
+    default int[] evenly(int limit) {
+        int count = Math.min(size(), limit);
+        int[] chosen = new int[count];
+        for (int i = 0; i < count; i++) {
+            chosen[i] = (int) ((long) i * size() / count);
+        }
+        return chosen;
+    }
+
     /**
      * Splits by the names: an image is held out if a hash of (name, seed) is below the fraction. So a name is always on the
      * same side, whatever else is added or removed; the held-out share is the fraction only on average.

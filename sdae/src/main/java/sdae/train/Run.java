@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import sdae.config.Config;
 import sdae.data.BatchLoader;
+import sdae.data.RunData;
 import sdae.io.AtomicFolder;
 import sdae.io.CheckpointStore;
 import sdae.io.CsvLog;

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import sdae.config.Config;
 import sdae.data.Batch;
 import sdae.data.BatchLoader;
+import sdae.eval.WeightsFile;
 import sdae.io.ExitCode;
 import sdae.io.UserError;
 import sdae.model.SdaeModel;
@@ -71,7 +72,10 @@ final class Trainer implements AutoCloseable {
         String teacher = config.text("teacher.init");
         model.init(config.longInteger("seed"), config.text("init.patch_bias").equals("zero"), teacher.equals("copy"));
         if (model.teacher() != null && teacher.startsWith("checkpoint:")) {
-            Checkpoints.load(java.nio.file.Path.of(teacher.substring("checkpoint:".length())), model.teacher());
+            WeightsFile.load(
+                    java.nio.file.Path.of(teacher.substring("checkpoint:".length())),
+                    model.teacher(),
+                    WeightsFile.Rules.STRICT);
         }
         if (config.text("teacher.pos").equals("shared")) {
             model.shareTeacherPositions();

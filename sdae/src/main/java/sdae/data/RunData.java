@@ -1,13 +1,9 @@
-package sdae.train;
+package sdae.data;
 
 import java.util.Optional;
 import sdae.config.Config;
-import sdae.data.BatchLoader;
-import sdae.data.DataSets;
-import sdae.data.ImageSource;
-import sdae.data.Normalization;
-import sdae.data.RandomResizedCrop;
-import sdae.eval.Features;
+import sdae.io.ExitCode;
+import sdae.io.UserError;
 
 /**
  * The images of a run: those it trains on, and those kept for evaluation, which no step ever sees. The evaluation part is the
@@ -31,7 +27,7 @@ public record RunData(ImageSource whole, ImageSource train, ImageSource test, No
         }
         int limit = config.integer("data.limit");
         if (limit > 0 && limit < train.size()) {
-            train = train.subset(Features.evenly(train.size(), limit));
+            train = train.subset(train.evenly(limit));
         }
         return new RunData(whole, train, test, normalization(config, train));
     }
@@ -67,8 +63,8 @@ public record RunData(ImageSource whole, ImageSource train, ImageSource test, No
             values = new float[0];
         }
         if (values.length != channels) {
-            throw new sdae.io.UserError(
-                    sdae.io.ExitCode.CONFIG,
+            throw new UserError(
+                    ExitCode.CONFIG,
                     "config: " + key + " must be auto or " + channels + " numbers, comma separated, but is '" + text
                             + "'");
         }
