@@ -18,6 +18,7 @@ import sdae.tensor.DeviceException;
         subcommands = {
             PretrainCommand.class,
             KnnCommand.class,
+            LinearCommand.class,
             ReportCommand.class,
             EnvCommand.class,
             SelftestCommand.class,

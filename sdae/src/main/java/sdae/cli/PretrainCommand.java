@@ -15,9 +15,9 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import sdae.config.Config;
 import sdae.io.ExitCode;
+import sdae.io.Progress;
 import sdae.io.UserError;
 import sdae.train.ProfileTable;
-import sdae.train.Progress;
 import sdae.train.Run;
 import sdae.train.StopSignal;
 

@@ -19,11 +19,11 @@ import sdae.io.CsvLog;
 import sdae.io.Disk;
 import sdae.io.ExitCode;
 import sdae.io.Json;
+import sdae.io.Progress;
 import sdae.io.RunLock;
 import sdae.io.TensorBoardWriter;
 import sdae.io.UserError;
 import sdae.kernels.Native;
-import sdae.tensor.CpuBackend;
 import sdae.tensor.Devices;
 import sdae.tensor.ParameterBuffer;
 
@@ -66,10 +66,7 @@ public final class Run implements AutoCloseable {
         this.folder = folder;
         this.progress = progress;
         this.stop = stop;
-        if (config.integer("threads") > 0) {
-            new CpuBackend(); // loads the library
-            Native.sk_set_threads(config.integer("threads"));
-        }
+        Machine.useThreads(config.integer("threads"));
         data = RunData.open(config);
         AtomicFolder.createFolders(disk, folder.toAbsolutePath());
         lock = RunLock.acquire(folder);

@@ -28,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 import sdae.config.Config;
 import sdae.io.ExitCode;
 import sdae.io.Hashes;
+import sdae.io.Progress;
 import sdae.io.UserError;
 import sdae.kernels.Native;
 import sdae.tensor.TestDevices;
