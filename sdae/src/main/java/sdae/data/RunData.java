@@ -71,11 +71,27 @@ public record RunData(ImageSource whole, ImageSource train, ImageSource test, No
         return values;
     }
 
-    /** Batches of the training part from a micro step on. */
+    /** Batches of the training part from a micro step on, cropped at random. */
     public BatchLoader loader(Config config, int epoch, int step) {
+        return loader(config, crop(config), epoch, step);
+    }
+
+    /** The same through another augmentation. */
+    public BatchLoader loader(Config config, Augment augment, int epoch, int step) {
+        var settings = BatchLoader.Settings.of(
+                        config.integer("train.batch"), config.longInteger("seed"), config.integer("data.workers"))
+                .startingAt(epoch, step);
+        if (config.text("data.on_bad_image").equals("skip")) {
+            settings = settings.skippingBad();
+        }
+        return new BatchLoader(train, augment, settings);
+    }
+
+    /** The crop that the settings ask for. */
+    public RandomResizedCrop crop(Config config) {
         double[] scale = config.pair("data.crop_scale");
         double[] ratio = config.pair("data.crop_ratio");
-        var crop = new RandomResizedCrop(
+        return new RandomResizedCrop(
                 config.model().imageHeight(),
                 config.model().imageWidth(),
                 normalization,
@@ -84,13 +100,6 @@ public record RunData(ImageSource whole, ImageSource train, ImageSource test, No
                 ratio[0],
                 ratio[1],
                 config.number("data.flip"));
-        var settings = BatchLoader.Settings.of(
-                        config.integer("train.batch"), config.longInteger("seed"), config.integer("data.workers"))
-                .startingAt(epoch, step);
-        if (config.text("data.on_bad_image").equals("skip")) {
-            settings = settings.skippingBad();
-        }
-        return new BatchLoader(train, crop, settings);
     }
 
     /** Whether images carry classes, so that kNN means something. */

@@ -16,7 +16,7 @@ import sdae.tensor.Tensor;
 
 /** A run's state as files: weights under timm's names, and AdamW's moments flat, as they lie in memory. */
 final class Checkpoints {
-    private static final String OPTIMIZER = "optimizer.safetensors";
+    static final String OPTIMIZER = "optimizer.safetensors";
 
     private Checkpoints() {}
 
@@ -26,14 +26,18 @@ final class Checkpoints {
         if (model.teacher() != null) {
             files.put(WeightsFile.TEACHER, weights(backend, model.spec(), model.teacher()));
         }
-        SafetensorsWriter moments = new SafetensorsWriter().metadata("steps", Long.toString(adamw.steps()));
-        add(backend, moments, "exp_avg", adamw.firstMoments());
-        add(backend, moments, "exp_avg_sq", adamw.secondMoments());
-        files.put(OPTIMIZER, moments);
+        files.put(OPTIMIZER, moments(backend, adamw));
         return files;
     }
 
-    private static SafetensorsWriter weights(Backend backend, ModelSpec spec, ParameterBuffer parameters) {
+    static SafetensorsWriter moments(Backend backend, AdamW adamw) {
+        SafetensorsWriter moments = new SafetensorsWriter().metadata("steps", Long.toString(adamw.steps()));
+        add(backend, moments, "exp_avg", adamw.firstMoments());
+        add(backend, moments, "exp_avg_sq", adamw.secondMoments());
+        return moments;
+    }
+
+    static SafetensorsWriter weights(Backend backend, ModelSpec spec, ParameterBuffer parameters) {
         SafetensorsWriter writer = new SafetensorsWriter()
                 .metadata("format", "pt")
                 .metadata(WeightsFile.GRID, spec.gridRows() + "x" + spec.gridCols())
@@ -59,6 +63,10 @@ final class Checkpoints {
         if (model.teacher() != null) {
             WeightsFile.load(checkpoint.file(WeightsFile.TEACHER), model.teacher(), WeightsFile.Rules.STRICT);
         }
+        restore(checkpoint, adamw);
+    }
+
+    static void restore(Checkpoint checkpoint, AdamW adamw) throws IOException {
         try (SafetensorsReader moments = SafetensorsReader.open(checkpoint.file(OPTIMIZER))) {
             adamw.firstMoments().set(moments.floats("exp_avg"));
             adamw.secondMoments().set(moments.floats("exp_avg_sq"));

@@ -174,12 +174,4 @@ final class Evaluation {
             difference.close();
         }
     }
-
-    /** The row of evals.csv for these values. */
-    static Object[] row(double epoch, Map<String, Double> values) {
-        Object[] row = new Object[COLUMNS.size()];
-        Arrays.setAll(row, i -> values.get(COLUMNS.get(i)));
-        row[0] = epoch;
-        return row;
-    }
 }
