@@ -1,19 +1,18 @@
 package sdae.cli;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import javax.imageio.ImageIO;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import sdae.config.Config;
 import sdae.data.RunData;
 import sdae.eval.Backbone;
+import sdae.eval.Classes;
 import sdae.eval.Duplicates;
 import sdae.eval.Features;
 import sdae.eval.Score;
@@ -21,7 +20,6 @@ import sdae.io.AtomicFolder;
 import sdae.io.Disk;
 import sdae.io.Json;
 import sdae.model.Classifier.Pool;
-import sdae.report.ConfusionPicture;
 import sdae.tensor.Backend;
 import sdae.tensor.Devices;
 import sdae.train.Machine;
@@ -192,16 +190,8 @@ final class EvalOptions {
         AtomicFolder.createFolders(disk, folder.toAbsolutePath());
         Json.write(disk, folder.resolve("summary.json"), summary);
         if (score != null) {
-            writeConfusion(disk, folder, score, classes);
+            Classes.write(folder, score, classes);
         }
         System.out.println("written: " + folder);
-    }
-
-    static void writeConfusion(Disk disk, Path folder, Score score, List<String> classes) throws IOException {
-        AtomicFolder.writeFile(
-                disk, folder.resolve("confusion.csv"), score.csv(classes).getBytes(StandardCharsets.UTF_8));
-        var png = new java.io.ByteArrayOutputStream();
-        ImageIO.write(ConfusionPicture.draw(score.confusion()), "png", png);
-        AtomicFolder.writeFile(disk, folder.resolve("confusion.png"), png.toByteArray());
     }
 }

@@ -23,6 +23,9 @@ record LoadedRun(Config config, RunData data, Backend backend, SdaeModel model, 
             throw new UserError(ExitCode.CONFIG, folder + " is no run folder, it has no config.yaml");
         }
         Config config = Config.load(file, null, List.of());
+        if (config.classifies()) {
+            throw new UserError(ExitCode.CONFIG, folder + " is a fine-tuning, which has no student to look at");
+        }
         CheckpointStore.Checkpoint last = CheckpointStore.readOnly(folder, System.err::println)
                 .latestGood()
                 .orElseThrow(() -> new UserError(ExitCode.CHECKPOINT, folder + " has no checkpoint yet"));

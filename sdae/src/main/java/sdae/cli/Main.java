@@ -19,6 +19,7 @@ import sdae.tensor.DeviceException;
             PretrainCommand.class,
             KnnCommand.class,
             LinearCommand.class,
+            FinetuneCommand.class,
             ReportCommand.class,
             EnvCommand.class,
             SelftestCommand.class,

@@ -66,6 +66,12 @@ final class PretrainCommand implements Callable<Integer> {
         }
         Config config =
                 resume == null ? Config.load(file, preset, sets) : RunFolders.resumed(resume, file, preset, sets);
+        if (config.classifies()) {
+            throw new UserError(
+                    ExitCode.CONFIG,
+                    "pretrain: objective=classify is fine-tuning: sdae finetune "
+                            + (resume == null ? "RUN" : "--resume " + resume));
+        }
         Path folder = resume == null ? RunFolders.fresh(config, "pretrain") : resume;
         Progress progress = new Progress(System.out);
         StopSignal stop = new StopSignal();

@@ -76,6 +76,11 @@ public final class Backbone implements AutoCloseable {
                     : null;
         }
 
+        /** The weights file of a trained network. @throws UserError if there is none */
+        public Path file() throws IOException {
+            return weights().file;
+        }
+
         /** The weights file; null for the untrained network, which needs none. */
         Weighted weights() throws IOException {
             if (network == Network.UNTRAINED) {

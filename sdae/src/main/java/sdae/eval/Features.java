@@ -95,7 +95,7 @@ public record Features(float[] rows, int[] ids, int[] labels, long[] contents, i
         return collect(source, limit, spec, norm, width, images -> images);
     }
 
-    private static Features collect(
+    static Features collect(
             ImageSource source,
             int limit,
             ModelSpec spec,

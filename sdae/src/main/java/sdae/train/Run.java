@@ -71,7 +71,9 @@ public final class Run implements AutoCloseable {
         AtomicFolder.createFolders(disk, folder.toAbsolutePath());
         lock = RunLock.acquire(folder);
         profiler = new Profiler(Devices.open(config.text("device"), config.dtype()));
-        task = new Pretraining(config, data, profiler.backend());
+        task = config.classifies()
+                ? new Finetuning(config, data, profiler.backend(), progress::say)
+                : new Pretraining(config, data, profiler.backend());
         plan = new Plan(config, batchesPerEpoch());
         checkpoints = CheckpointStore.open(disk, folder, config.integer("checkpoint.keep"), lock, progress::say);
         try {
