@@ -109,6 +109,7 @@ final class Keys {
         quiet(Key.Type.INTEGER, "log.every", 10L, "steps between rows of metrics.csv");
         quiet(Key.Type.NUMBER, "eval.every_epochs", 1.0, "epochs between evaluations; 0: only before and after");
         quiet(Key.Type.FLAG, "eval.run", true, "evaluate at all");
+        quiet(Key.Type.FLAG, "eval.duplicates", true, "finetune: look for test images among the training images first");
         quiet(Key.Type.INTEGER, "eval.knn_k", 20L, "neighbours that vote");
         quiet(Key.Type.INTEGER, "eval.knn_train", 10000L, "labelled images to look neighbours up in");
         quiet(Key.Type.INTEGER, "eval.knn_test", 5000L, "images to classify");

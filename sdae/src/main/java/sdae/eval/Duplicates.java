@@ -4,6 +4,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
+import sdae.data.BadImageException;
 import sdae.data.ImageSource;
 import sdae.io.Printable;
 
@@ -17,29 +19,54 @@ import sdae.io.Printable;
  */
 public record Duplicates(int count, int otherLabel, int tested, List<String> examples) {
     private static final int EXAMPLES = 3;
+    private static final long UNREAD = 0;
 
     /** Compares what was looked at of two sources. */
     public static Duplicates between(ImageSource train, Features trained, ImageSource test, Features tested) {
+        return between(train, trained.ids(), trained.contents(), test, tested.ids(), tested.contents());
+    }
+
+    /** Reads and compares two whole sources; a broken image has no twin. */
+    public static Duplicates between(ImageSource train, ImageSource test) {
+        int[] trained = train.evenly(Integer.MAX_VALUE);
+        int[] tested = test.evenly(Integer.MAX_VALUE);
+        return between(train, trained, contents(train), test, tested, contents(test));
+    }
+
+    private static long[] contents(ImageSource source) {
+        return IntStream.range(0, source.size())
+                .parallel()
+                .mapToLong(i -> {
+                    try {
+                        return Features.contentOf(source.read(i));
+                    } catch (BadImageException e) {
+                        return UNREAD;
+                    }
+                })
+                .toArray();
+    }
+
+    private static Duplicates between(
+            ImageSource train, int[] trained, long[] contents, ImageSource test, int[] tested, long[] asked) {
         Map<Long, Integer> known = new HashMap<>();
-        for (int i = 0; i < trained.count(); i++) {
-            known.putIfAbsent(trained.contents()[i], i);
+        for (int i = 0; i < trained.length; i++) {
+            known.putIfAbsent(contents[i], trained[i]);
         }
         int count = 0;
         int otherLabel = 0;
         List<String> examples = new ArrayList<>();
-        for (int i = 0; i < tested.count(); i++) {
-            Integer twin = known.get(tested.contents()[i]);
-            if (twin == null) {
+        for (int i = 0; i < tested.length; i++) {
+            Integer twin = known.get(asked[i]);
+            if (twin == null || asked[i] == UNREAD) {
                 continue;
             }
             count++;
-            otherLabel += trained.labels()[twin] == tested.labels()[i] ? 0 : 1;
+            otherLabel += train.label(twin) == test.label(tested[i]) ? 0 : 1;
             if (examples.size() < EXAMPLES) {
-                examples.add(Printable.of(test.name(tested.ids()[i])) + " = "
-                        + Printable.of(train.name(trained.ids()[twin])));
+                examples.add(Printable.of(test.name(tested[i])) + " = " + Printable.of(train.name(twin)));
             }
         }
-        return new Duplicates(count, otherLabel, tested.count(), examples);
+        return new Duplicates(count, otherLabel, tested.length, examples);
     }
 
     /** A line to print; empty when there is none. */

@@ -15,6 +15,7 @@ import sdae.data.FinetuneAugment;
 import sdae.data.RunData;
 import sdae.eval.Backbone;
 import sdae.eval.Classes;
+import sdae.eval.Duplicates;
 import sdae.eval.Score;
 import sdae.eval.WeightsFile;
 import sdae.io.CheckpointStore.Checkpoint;
@@ -57,6 +58,7 @@ final class Finetuning implements Task {
     private final Tensor loss;
     private final Updater updater;
     private Score score;
+    private Duplicates twins;
 
     Finetuning(Config config, RunData data, Backend backend, Consumer<String> say) {
         this.config = config;
@@ -110,6 +112,12 @@ final class Finetuning implements Task {
                 classifier.parameters().count(),
                 plan.updates(),
                 config.peakLearningRate()));
+        if (config.flag("eval.duplicates")) {
+            twins = Duplicates.between(data.train(), data.test());
+            if (twins.count() > 0) {
+                lines.add(twins.text());
+            }
+        }
         return lines;
     }
 
@@ -214,7 +222,9 @@ final class Finetuning implements Task {
 
     @Override
     public void first(Map<String, Double> values, Map<String, Object> summary) {
-        // an untrained head guesses: nothing worth a note
+        if (twins != null) {
+            summary.put("duplicates_across_splits", twins.count());
+        }
     }
 
     @Override
@@ -227,7 +237,7 @@ final class Finetuning implements Task {
 
     @Override
     public List<String> carried() {
-        return List.of();
+        return List.of("duplicates_across_splits");
     }
 
     @Override
