@@ -119,8 +119,9 @@ final class FinetuneCommand implements Callable<Integer> {
                                     + resume);
         }
         Path folder = resume == null ? RunFolders.fresh(config, "finetune") : resume;
+        Progress progress = new Progress(System.out);
         Run.Outcome outcome;
-        try (Run run = new Run(config, folder, resume != null, new Progress(System.out), new StopSignal())) {
+        try (Run run = new Run(config, folder, resume != null, progress, new StopSignal())) {
             outcome = run.train();
         }
         if (!outcome.finished()) {
