@@ -89,7 +89,7 @@ public final class LinearHeads implements AutoCloseable {
 
     /** Of a name that begins head.H. */
     private double factorOf(String name) {
-        return factors[Integer.parseInt(name.split("\\.")[1])];
+        return factors[Integer.parseInt(name.split("\\.", -1)[1])];
     }
 
     public int count() {
