@@ -20,6 +20,8 @@ import sdae.tensor.DeviceException;
             KnnCommand.class,
             LinearCommand.class,
             FinetuneCommand.class,
+            ExportCommand.class,
+            ImportCommand.class,
             ReportCommand.class,
             EnvCommand.class,
             SelftestCommand.class,
