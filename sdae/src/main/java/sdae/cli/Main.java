@@ -20,6 +20,7 @@ import sdae.tensor.DeviceException;
             KnnCommand.class,
             LinearCommand.class,
             FinetuneCommand.class,
+            FeaturesCommand.class,
             ExportCommand.class,
             ImportCommand.class,
             ReportCommand.class,

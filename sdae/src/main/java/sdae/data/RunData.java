@@ -32,7 +32,8 @@ public record RunData(ImageSource whole, ImageSource train, ImageSource test, No
         return new RunData(whole, train, test, normalization(config, train));
     }
 
-    private static Normalization normalization(Config config, ImageSource train) {
+    /** As the settings say, or measured on these images. */
+    public static Normalization normalization(Config config, ImageSource train) {
         int channels = config.integer("in_chans");
         float[] mean = values(config, "data.mean", channels);
         float[] std = values(config, "data.std", channels);

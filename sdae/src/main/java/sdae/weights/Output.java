@@ -13,7 +13,7 @@ import sdae.io.SafetensorsWriter;
 import sdae.io.UserError;
 
 /** Writes weights and what lies beside them; never over something that is there. */
-final class Output {
+public final class Output {
     private Output() {}
 
     /** Weights as a safetensors file; values that are not finite are refused by name. */
@@ -43,7 +43,8 @@ final class Output {
         Json.write(Disk.real(), file, value);
     }
 
-    static void mustNotExist(Path path) {
+    /** @throws UserError (exit 2) if something has that name: what a user has is never overwritten */
+    public static void mustNotExist(Path path) {
         if (Files.exists(path)) {
             throw new UserError(
                     ExitCode.CONFIG,
