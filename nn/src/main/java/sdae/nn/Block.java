@@ -48,13 +48,16 @@ public final class Block {
         return x.tape().scoped(() -> mlp(attention(x, attentionScale), mlpScale));
     }
 
+    /** Queries, keys and values of the tokens x [B, N, D]: [B, N, 3, H, Dh]. */
+    public Tensor queriesKeysValues(Tensor x) {
+        Shape shape = x.shape();
+        return qkv.forward(norm1.forward(x)).reshape(shape.size(0), shape.size(1), 3, heads, shape.size(2) / heads);
+    }
+
     private Tensor attention(Tensor x, Tensor scale) {
         Shape shape = x.shape();
-        int batch = shape.size(0);
-        int tokens = shape.size(1);
-        int width = shape.size(2);
-        Tensor packed = qkv.forward(norm1.forward(x)).reshape(batch, tokens, 3, heads, width / heads);
-        return proj.forwardResidual(AttentionOp.apply(packed).reshape(batch, tokens, width), x, scale);
+        Tensor mixed = AttentionOp.apply(queriesKeysValues(x)).reshape(shape.sizes());
+        return proj.forwardResidual(mixed, x, scale);
     }
 
     private Tensor mlp(Tensor x, Tensor scale) {

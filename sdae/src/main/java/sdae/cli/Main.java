@@ -21,6 +21,7 @@ import sdae.tensor.DeviceException;
             LinearCommand.class,
             FinetuneCommand.class,
             FeaturesCommand.class,
+            VisualizeCommand.class,
             ExportCommand.class,
             ImportCommand.class,
             ReportCommand.class,

@@ -28,14 +28,19 @@ record RunWeights(Path file, Facts facts) {
             throw new UserError(ExitCode.CONFIG, run + " is no run folder, it has no config.yaml");
         }
         Config config = Config.load(settings, null, List.of());
-        Path file = CheckpointStore.readOnly(run, System.err::println)
-                .latestGood()
-                .orElseThrow(() -> new UserError(ExitCode.CHECKPOINT, run + " has no checkpoint yet"))
-                .file(teacher ? WeightsFile.TEACHER : WeightsFile.STUDENT);
+        Path file = checkpoint(run, teacher ? WeightsFile.TEACHER : WeightsFile.STUDENT);
         if (!Files.exists(file)) {
             throw new UserError(ExitCode.CHECKPOINT, run + " has no teacher; leave --teacher out");
         }
         return new RunWeights(file, Facts.of(config, normalization(config)));
+    }
+
+    /** That file of the newest good checkpoint of a run; it need not exist. */
+    static Path checkpoint(Path run, String name) throws IOException {
+        return CheckpointStore.readOnly(run, System.err::println)
+                .latestGood()
+                .orElseThrow(() -> new UserError(ExitCode.CHECKPOINT, run + " has no checkpoint yet"))
+                .file(name);
     }
 
     /** As set, or measured on the run's images; null where those are gone. */
