@@ -17,6 +17,9 @@ import sdae.weights.Facts;
 /** A weights file and what is known about it besides: of a run, all that its settings say. */
 record RunWeights(Path file, Facts facts) {
 
+    /** What fine-tuning saves. */
+    private static final String CLASSIFIER = "classifier.safetensors";
+
     static RunWeights file(Path file) {
         return new RunWeights(file, Facts.NONE);
     }
@@ -28,7 +31,8 @@ record RunWeights(Path file, Facts facts) {
             throw new UserError(ExitCode.CONFIG, run + " is no run folder, it has no config.yaml");
         }
         Config config = Config.load(settings, null, List.of());
-        Path file = checkpoint(run, teacher ? WeightsFile.TEACHER : WeightsFile.STUDENT);
+        String network = teacher ? WeightsFile.TEACHER : WeightsFile.STUDENT;
+        Path file = checkpoint(run, config.classifies() && !teacher ? CLASSIFIER : network);
         if (!Files.exists(file)) {
             throw new UserError(ExitCode.CHECKPOINT, run + " has no teacher; leave --teacher out");
         }

@@ -42,9 +42,12 @@ public record Facts(int heads, int decoderHeads, Sides grid, Normalization norma
     /** Those of a run; the normalization is null if it is not known. */
     public static Facts of(Config config, Normalization normalization) {
         ModelSpec spec = config.model();
-        Prediction predicts = config.objective() instanceof Objective.Mae mae
-                ? mae.normPix() ? Prediction.NORMALIZED_PIXELS : Prediction.PIXELS
-                : Prediction.FEATURES;
+        Prediction predicts = null; // of a classifier
+        if (config.objective() instanceof Objective.Mae mae) {
+            predicts = mae.normPix() ? Prediction.NORMALIZED_PIXELS : Prediction.PIXELS;
+        } else if (config.objective() instanceof Objective.Sdae) {
+            predicts = Prediction.FEATURES;
+        }
         return new Facts(
                 spec.heads(),
                 spec.decoderHeads(),
