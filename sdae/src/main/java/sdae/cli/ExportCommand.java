@@ -21,20 +21,26 @@ import sdae.weights.StoredWeights;
         mixinStandardHelpOptions = true,
         sortOptions = false,
         description = {
-            "Writes the weights of a run, or of a weights file, under the names of timm or Hugging Face, in safetensors.",
+            "Writes the weights of a run, or of a weights file, as safetensors under the",
+            "names of timm or Hugging Face.",
             "",
-            "timm     every vision transformer of timm with class token; a head becomes head.weight, head.bias",
-            "hf-vit   transformers' ViTModel, or ViTForImageClassification with a head; writes config.json too",
-            "hf-vitmae  ViTMAEModel, or for an MAE run ViTMAEForPreTraining with the decoder; writes config.json too"
+            "timm       timm's VisionTransformer (with class token)",
+            "hf-vit     transformers' ViTModel, or ViTForImageClassification if there is",
+            "           a head; with config.json",
+            "hf-vitmae  ViTMAEModel, or for an MAE run ViTMAEForPreTraining with the",
+            "           decoder; with config.json",
+            "",
+            "Prints what was left out, how pixels must be normalized, and the line of",
+            "Python that loads the file. Nothing that is there is overwritten. In f32,",
+            "import gives back the same bits.",
+            ""
         },
         footer = {
             "",
-            "Prints what was left out, how pixels must be normalized, and the line that loads the file.",
-            "What is there is never overwritten. In f32, import gives back the same bits.",
-            "",
             "Examples:",
             "  sdae export runs/flowers --to timm -o flowers.safetensors",
-            "  sdae export runs/flowers --to timm --teacher --dtype bf16 --image-size 224 -o teacher.safetensors",
+            "  sdae export runs/flowers --to timm --teacher --dtype bf16 \\",
+            "      --image-size 224 -o teacher.safetensors",
             "  sdae export runs/flowers --to hf-vit --head 5 -o flowers-hf"
         })
 final class ExportCommand implements Callable<Integer> {

@@ -23,20 +23,22 @@ import sdae.weights.Output;
         mixinStandardHelpOptions = true,
         sortOptions = false,
         description = {
-            "Writes the features of every image of a folder or archive, with the file names.",
+            "Writes the features of every image of a folder or archive, with file names.",
             "",
             "OUT.npy          NumPy, float32 [images, width]; names in OUT.npy.names.csv",
             "OUT.safetensors  features, labels, names (a JSON list in bytes)",
             "OUT.csv          name, class, values",
             "",
-            "Images are seen whole: resized to cover the input, cropped at the centre. Any number fits: a batch at a time is",
-            "in memory. Rows are in the byte order of the names, the same bits for any --batch and any number of threads."
+            "Images are resized to cover the input and cropped at the centre. Any number of",
+            "them fits: one batch at a time is in memory. Rows are in the byte order of the",
+            "names, and the same bits for any --batch and any number of threads.",
+            ""
         },
         footer = {
             "",
             "Examples:",
             "  sdae features runs/flowers --data photos/ -o photos.npy",
-            "  sdae features runs/flowers --of teacher --pool tokens -o tokens.safetensors",
+            "  sdae features runs/flowers --of teacher --pool tokens -o all.safetensors",
             "  python3 -c 'import numpy; print(numpy.load(\"photos.npy\").shape)'"
         })
 final class FeaturesCommand implements Callable<Integer> {

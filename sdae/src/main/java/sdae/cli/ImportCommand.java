@@ -23,18 +23,23 @@ import sdae.weights.StoredWeights;
         mixinStandardHelpOptions = true,
         sortOptions = false,
         description = {
-            "Brings weights of timm, MAE's code or Hugging Face (ViT, ViTMAE) into a run folder of no steps, which knn, linear,",
-            "finetune, features and visualize take like any other; its student.safetensors also serves as",
-            "teacher.init=checkpoint:FILE. A config.json beside Hugging Face's file is read for heads, sizes and pixels."
+            "Brings weights of timm, of MAE's code or of Hugging Face (ViT, ViTMAE) into a",
+            "run folder of no steps, which knn, linear, finetune, features and visualize",
+            "take like any other. Its student.safetensors also serves as",
+            "teacher.init=checkpoint:FILE. The config.json beside Hugging Face's weights is",
+            "read for heads, sizes and pixels.",
+            "",
+            "Tensors that are missing, unknown or of another shape are an error that lists",
+            "them. With --strict false what fits is taken, what is left is said, and the",
+            "gaps get initial values.",
+            ""
         },
         footer = {
             "",
-            "Tensors that are missing, unknown or of another shape are an error that lists them; with --strict false what",
-            "fits is taken, what is left is said, and the gaps get initial values.",
-            "",
             "Examples:",
-            "  sdae import vit_base_patch16_224.safetensors -o runs/timm-base --head 0",
-            "  sdae import vit-mae-base/model.safetensors -o runs/mae-base --image-size 96x128",
+            "  sdae import vit_base_patch16_224.safetensors -o runs/timm-base",
+            "  sdae import vit-mae-base/model.safetensors -o runs/mae-base \\",
+            "      --image-size 96x128",
             "  sdae knn runs/timm-base --data flowers.tar"
         })
 final class ImportCommand implements Callable<Integer> {

@@ -37,16 +37,19 @@ import sdae.weights.Output;
         mixinStandardHelpOptions = true,
         sortOptions = false,
         description = {
-            "Draws what a network sees: attention by head, principal components of its patch features as colours, nearest",
-            "images and nearest patches; of a run also its masks and folds, and how near the student's predictions come to",
-            "the teacher's targets (SdAE) or to the pixels (MAE). PNG files, and one index.html with all of them and what",
-            "they mean."
+            "Draws what a network sees: the class token's attention by head, the patch",
+            "features' principal components as colours, nearest images and patches. Of a",
+            "run also its masks and folds, and how near the student's predictions come to",
+            "the teacher's targets (SdAE) or to the pixels (MAE).",
+            "",
+            "DIR gets a PNG file each, and index.html with all of them and how to read them.",
+            ""
         },
         footer = {
             "",
             "Examples:",
             "  sdae visualize runs/flowers -o pictures",
-            "  sdae visualize runs/flowers --of teacher --data photos/ --images 6 --block 2 -o pictures"
+            "  sdae visualize runs/flowers --of teacher --data photos/ --block 2 -o pictures"
         })
 final class VisualizeCommand implements Callable<Integer> {
     @Mixin
