@@ -79,6 +79,8 @@ final class FeaturesCommand implements Callable<Integer> {
     @Option(names = "--skip-bad", description = "a broken image gets a row of NaN and a line; default: an error")
     private boolean skipBad;
 
+    private long told = Long.MIN_VALUE;
+
     @Override
     public Integer call() throws IOException {
         if (batch < 1 || batch > 1 << 16) {
@@ -90,8 +92,7 @@ final class FeaturesCommand implements Callable<Integer> {
         Output.mustNotExist(out);
         Config config = look.config();
         long start = System.nanoTime();
-        long[] told = {start};
-        try (Backbone backbone = Backbone.open(look.origin(network), System.out::println);
+        try (Backbone backbone = Backbone.open(look.origin(network), FeaturesCommand::say);
                 ImageSource images = look.images(config);
                 FeatureStream stream = new FeatureStream(
                         backbone,
@@ -99,19 +100,8 @@ final class FeaturesCommand implements Callable<Integer> {
                         look.normalization(config, images),
                         tokens,
                         batch,
-                        skipBad ? System.err::println : null)) {
-            stream.onBatch(done -> {
-                long now = System.nanoTime();
-                if (now - told[0] > EVERY) {
-                    told[0] = now;
-                    System.err.printf(
-                            Locale.ROOT,
-                            "%d of %d images, %.0f images/s%n",
-                            done,
-                            images.size(),
-                            done * 1e9 / (now - start));
-                }
-            });
+                        skipBad ? FeaturesCommand::say : null)) {
+            stream.onBatch(done -> progress(done, images.size(), start));
             FeatureFile.write(stream, out);
             System.out.printf(
                     Locale.ROOT,
@@ -123,5 +113,18 @@ final class FeaturesCommand implements Callable<Integer> {
                     (System.nanoTime() - start) / 1e9);
         }
         return ExitCode.DONE.code();
+    }
+
+    private static void say(String line) {
+        System.err.println(line);
+    }
+
+    /** A line every few seconds. */
+    private void progress(int done, int of, long start) {
+        long now = System.nanoTime();
+        if (now - Math.max(told, start) > EVERY) {
+            told = now;
+            say(String.format(Locale.ROOT, "%d of %d images, %.0f images/s", done, of, done * 1e9 / (now - start)));
+        }
     }
 }

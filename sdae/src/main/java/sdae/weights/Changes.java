@@ -92,7 +92,7 @@ final class Changes {
         try (ParameterBuffer memory =
                 new ParameterBuffer(backend, false, List.of(new ParameterBuffer.Segment("fresh", false, parameters)))) {
             fill.with(new Init(0));
-            for (Parameter p : parameters) {
+            for (Parameter p : memory.parameters().values()) {
                 List<Long> shape = java.util.Arrays.stream(p.shape().sizes())
                         .mapToObj(Long::valueOf)
                         .toList();

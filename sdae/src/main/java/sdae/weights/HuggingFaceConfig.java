@@ -23,6 +23,9 @@ final class HuggingFaceConfig {
     static final String NAME = "config.json";
     static final String PREPROCESSOR = "preprocessor_config.json";
     private static final double EPS = 1e-6;
+    /** Of a config.json that does not say. */
+    private static final double THEIR_EPS = 1e-12;
+
     private static final int BICUBIC = 3;
 
     private HuggingFaceConfig() {}
@@ -100,9 +103,10 @@ final class HuggingFaceConfig {
     /** What a {@code config.json}, and the preprocessor's beside it, say; what our network computes otherwise goes to {@code remarks}. */
     static Facts read(Path file, List<String> remarks) throws IOException {
         JsonNode json = json(file);
-        if (json.has("layer_norm_eps") && json.path("layer_norm_eps").asDouble(EPS) != EPS) {
-            remarks.add("its layer norms add " + json.path("layer_norm_eps").asString()
-                    + " to the variance, SdAE's 1e-6: features differ a little");
+        double eps = json.path("layer_norm_eps").asDouble(THEIR_EPS);
+        if (eps != EPS) {
+            remarks.add("its layer norms add " + eps + " to the variance, SdAE's " + EPS
+                    + ": features differ where a token's variance is small");
         }
         String activation = json.path("hidden_act").asString("gelu");
         if (!activation.equals("gelu")) {
