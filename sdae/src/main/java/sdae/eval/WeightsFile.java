@@ -45,8 +45,8 @@ public final class WeightsFile {
      * @param mayBeExtra tensors of the file that the model need not have
      */
     public record Rules(ModelSpec resizeTo, boolean strict, Predicate<String> mayMiss, Predicate<String> mayBeExtra) {
-        /** Everything must fit; a decoder that the model has not is left out. */
-        public static final Rules STRICT = new Rules(null, true, name -> false, Rules::ofDecoder);
+        /** Everything must fit; a decoder or a head that the model has not is left out. */
+        public static final Rules STRICT = new Rules(null, true, name -> false, Rules::behindEncoder);
 
         /** As these, for that model's grid and strictness. */
         public static Rules of(ModelSpec resizeTo, boolean strict) {
@@ -58,8 +58,8 @@ public final class WeightsFile {
             return new Rules(resizeTo, strict, mayMiss.or(missing), mayBeExtra.or(extra));
         }
 
-        private static boolean ofDecoder(String name) {
-            return name.startsWith("decoder_") || name.equals("mask_token");
+        private static boolean behindEncoder(String name) {
+            return name.startsWith("decoder_") || name.equals("mask_token") || name.startsWith("head.");
         }
     }
 

@@ -94,7 +94,7 @@ class WeightCommandsTest {
                 new TreeSet<>(List.of("config.json", "model.safetensors", "preprocessor_config.json")),
                 files(folder.resolve("hf")));
         run(new ImportCommand(), at("hf"), "-o", at("back"));
-        run(new ExportCommand(), at("back"), "--to", "timm", "-o", at("timm.safetensors"));
+        run(new ExportCommand(), at("back"), "--to", "timm", "--head", "3", "-o", at("timm.safetensors"));
         String[] options = {"--data", at("images"), "--pool", "tokens"};
         run(new FeaturesCommand(), with(options, at("sdae"), "--of", "teacher", "-o", at("a.npy")));
         run(new FeaturesCommand(), with(options, at("back"), "-o", at("b.npy")));
