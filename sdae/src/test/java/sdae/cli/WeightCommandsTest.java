@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -80,7 +81,7 @@ class WeightCommandsTest {
         return folder.resolve(name).toString();
     }
 
-    private static TreeSet<String> files(Path where) throws IOException {
+    private static Set<String> files(Path where) throws IOException {
         try (Stream<Path> list = Files.list(where)) {
             return list.map(p -> p.getFileName().toString()).collect(Collectors.toCollection(TreeSet::new));
         }
@@ -137,7 +138,7 @@ class WeightCommandsTest {
         String[] arguments = {at("mae.safetensors"), "--data", at("images"), "--images", "2", "-o", at("file-pictures")
         };
         run(new VisualizeCommand(), arguments);
-        TreeSet<String> pictures = files(folder.resolve("file-pictures"));
+        Set<String> pictures = files(folder.resolve("file-pictures"));
         assertTrue(pictures.contains("1-attention-of-the-student.png"), pictures.toString());
         assertEquals(5, pictures.size());
         UserError again = assertThrows(UserError.class, () -> run(new VisualizeCommand(), arguments));

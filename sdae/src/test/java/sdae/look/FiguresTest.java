@@ -78,6 +78,7 @@ class FiguresTest {
                 Tape tape = arena.open()) {
             encoder.initStudent(new Init(3), false);
             first.initStudent(new Init(3), false);
+            flat.round();
             Tensor images = tape.of(random(BATCH * 256, 2), BATCH, 1, 16, 16);
             float[] found = encoder.queriesKeysValues(tape, images, 1).toFloats();
             float[] entering = first.infer(tape, images, null, 1).toFloats();
