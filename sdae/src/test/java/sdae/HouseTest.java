@@ -48,6 +48,8 @@ class HouseTest {
                         "sdae.eval..",
                         "sdae.report..",
                         "sdae.gpu..",
+                        "sdae.weights..",
+                        "sdae.look..",
                         "sdae.cli..")
                 .whereLayer("sdae")
                 .mayNotBeAccessedByAnyLayer()

@@ -49,6 +49,12 @@ public final class Block {
         return x.tape().scoped(() -> mlp(attention(x, attentionScale, UnaryOperator.identity()), mlpScale));
     }
 
+    /** Queries, keys and values of the tokens x [B, N, D]: [B, N, 3, H, Dh]. */
+    public Tensor queriesKeysValues(Tensor x) {
+        Shape shape = x.shape();
+        return qkv.forward(norm1.forward(x)).reshape(shape.size(0), shape.size(1), 3, heads, shape.size(2) / heads);
+    }
+
     /**
      * The block's output at some tokens alone, [B, n, D], for a last block whose other tokens nobody reads: keys and values come
      * from all tokens, but after attention every token goes on by itself.
@@ -60,12 +66,7 @@ public final class Block {
     }
 
     private Tensor attention(Tensor x, Tensor scale, UnaryOperator<Tensor> pick) {
-        Shape shape = x.shape();
-        int batch = shape.size(0);
-        int tokens = shape.size(1);
-        int width = shape.size(2);
-        Tensor packed = qkv.forward(norm1.forward(x)).reshape(batch, tokens, 3, heads, width / heads);
-        Tensor mixed = AttentionOp.apply(packed).reshape(batch, tokens, width);
+        Tensor mixed = AttentionOp.apply(queriesKeysValues(x)).reshape(x.shape().sizes());
         return proj.forwardResidual(pick.apply(mixed), pick.apply(x), scale);
     }
 

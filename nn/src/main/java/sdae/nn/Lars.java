@@ -2,6 +2,7 @@ package sdae.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
 import sdae.tensor.Backend;
 import sdae.tensor.DType;
 import sdae.tensor.Parameter;
@@ -38,9 +39,14 @@ public final class Lars implements AutoCloseable {
 
     /** One step of every tensor. */
     public void step(double lr, double weightDecay) {
-        hyper.set((float) lr, (float) momentum, (float) trust, (float) weightDecay);
+        step(p -> lr, weightDecay);
+    }
+
+    /** One step of every tensor, each with a learning rate of its own: heads side by side. */
+    public void step(ToDoubleFunction<Parameter> lr, double weightDecay) {
         for (Launch launch : launches) {
             Parameter p = launch.parameter;
+            hyper.set((float) lr.applyAsDouble(p), (float) momentum, (float) trust, (float) weightDecay);
             backend.lars(p.value(), launch.mu, p.grad(), hyper, launch.adapt);
         }
     }

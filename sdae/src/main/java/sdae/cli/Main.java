@@ -18,6 +18,12 @@ import sdae.tensor.DeviceException;
         subcommands = {
             PretrainCommand.class,
             KnnCommand.class,
+            LinearCommand.class,
+            FinetuneCommand.class,
+            FeaturesCommand.class,
+            VisualizeCommand.class,
+            ExportCommand.class,
+            ImportCommand.class,
             ReportCommand.class,
             EnvCommand.class,
             SelftestCommand.class,

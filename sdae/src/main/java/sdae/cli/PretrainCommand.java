@@ -1,11 +1,7 @@
 package sdae.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.LocalDateTime;
-import java.time.ZoneId;
-import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -15,9 +11,9 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import sdae.config.Config;
 import sdae.io.ExitCode;
+import sdae.io.Progress;
 import sdae.io.UserError;
 import sdae.train.ProfileTable;
-import sdae.train.Progress;
 import sdae.train.Run;
 import sdae.train.StopSignal;
 
@@ -71,8 +67,15 @@ final class PretrainCommand implements Callable<Integer> {
         if (profile) {
             sets.add("device.events=true");
         }
-        Config config = resume == null ? Config.load(file, preset, sets) : resumed();
-        Path folder = resume == null ? newFolder(config) : resume;
+        Config config =
+                resume == null ? Config.load(file, preset, sets) : RunFolders.resumed(resume, file, preset, sets);
+        if (config.classifies()) {
+            throw new UserError(
+                    ExitCode.CONFIG,
+                    "pretrain: objective=classify is fine-tuning: sdae finetune "
+                            + (resume == null ? "RUN" : "--resume " + resume));
+        }
+        Path folder = resume == null ? RunFolders.fresh(config, "pretrain") : resume;
         Progress progress = new Progress(System.out);
         StopSignal stop = new StopSignal();
         Run.Outcome outcome;
@@ -89,43 +92,6 @@ final class PretrainCommand implements Callable<Integer> {
                 new Reporter(List.of(outcome.folder())).write(outcome.folder().resolve("report.html"));
         closing(outcome, report);
         return ExitCode.DONE.code();
-    }
-
-    /** The run's own settings; those given now may change only what does not change the result. */
-    private Config resumed() {
-        Path own = resume.resolve("config.yaml");
-        if (!Files.exists(own)) {
-            throw new UserError(ExitCode.CONFIG, "resume: " + resume + " is no run folder, it has no config.yaml");
-        }
-        Config before = Config.load(own, null, List.of());
-        Config now = Config.load(own, preset, sets);
-        List<String> changed = before.differences(now);
-        if (!changed.isEmpty() || file != null) {
-            throw new UserError(
-                    ExitCode.CONFIG,
-                    "resume: a run goes on with its own settings"
-                            + (file != null
-                                    ? " (leave --config out)"
-                                    : ", but these differ: " + String.join("; ", changed)));
-        }
-        return now;
-    }
-
-    private static Path newFolder(Config config) {
-        String name = config.text("run.name");
-        if (name.isEmpty()) {
-            Path data = Path.of(config.text("data.path")).getFileName();
-            name = config.text("objective") + "-" + (data == null ? "data" : data) + "-"
-                    + DateTimeFormatter.ofPattern("MMdd-HHmmss").format(LocalDateTime.now(ZoneId.systemDefault()));
-        }
-        Path folder = Path.of(config.text("run.dir")).resolve(name);
-        if (Files.exists(folder.resolve("config.yaml"))) {
-            throw new UserError(
-                    ExitCode.CONFIG,
-                    folder + " holds a run already; take another run.name, or go on with: sdae pretrain --resume "
-                            + folder);
-        }
-        return folder;
     }
 
     private static void closing(Run.Outcome outcome, Path report) {

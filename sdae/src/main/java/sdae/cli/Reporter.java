@@ -53,7 +53,7 @@ final class Reporter {
 
     private static void draw(String prefix, LoadedRun run, List<Figure> figures) {
         ModelSpec spec = run.config().model();
-        int[] chosen = Features.evenly(run.data().test().size(), IMAGES);
+        int[] chosen = run.data().test().evenly(IMAGES);
         CenterFit fit =
                 new CenterFit(spec.imageHeight(), spec.imageWidth(), run.data().normalization());
         float[] values = new float[chosen.length * fit.outputSize()];

@@ -46,7 +46,27 @@ public final class Config {
      * @throws UserError (exit 2) with every fault at once
      */
     public static Config load(Path file, String preset, List<String> sets) {
-        return new Config(ConfigReader.read(file, preset, sets));
+        return load(List.of(), file, preset, sets);
+    }
+
+    /** As above, with settings ({@code key=value} each) that come after the preset and before the file. */
+    public static Config load(List<String> inherited, Path file, String preset, List<String> sets) {
+        return new Config(ConfigReader.read(inherited, file, preset, sets));
+    }
+
+    /** These settings as {@code key=value}, for another config to inherit. */
+    public List<String> settings(List<String> keys) {
+        return keys.stream().map(key -> key + "=" + values.get(key)).toList();
+    }
+
+    /** Whether this is of a classifier: fine-tuning, not pretraining. */
+    public boolean classifies() {
+        return text("objective").equals("classify");
+    }
+
+    /** Settings of fine-tuning say nothing about a pretraining run, and are not written for one. */
+    private boolean applies(String key) {
+        return classifies() || !key.startsWith("finetune.");
     }
 
     public String text(String key) {
@@ -115,8 +135,11 @@ public final class Config {
     /** Everything, as YAML with one dotted key a line. */
     public String toYaml() {
         StringBuilder yaml = new StringBuilder();
-        values.forEach((key, value) ->
-                yaml.append(key).append(": ").append(scalar(value)).append('\n'));
+        values.forEach((key, value) -> {
+            if (applies(key)) {
+                yaml.append(key).append(": ").append(scalar(value)).append('\n');
+            }
+        });
         return yaml.toString();
     }
 
@@ -133,7 +156,7 @@ public final class Config {
     public String hash() {
         StringBuilder text = new StringBuilder();
         Keys.all().values().stream()
-                .filter(Key::result)
+                .filter(key -> key.result() && applies(key.name()))
                 .forEach(key -> text.append(key.name())
                         .append('=')
                         .append(values.get(key.name()))

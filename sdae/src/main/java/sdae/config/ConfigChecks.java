@@ -38,7 +38,16 @@ final class ConfigChecks {
 
     private static void ranges(Config c) {
         between(c, "mask.ratio", 0, 1);
-        for (String share : List.of("ema.m0", "ema.m1", "data.flip")) {
+        for (String share : List.of(
+                "ema.m0",
+                "ema.m1",
+                "data.flip",
+                "finetune.layer_decay",
+                "finetune.smoothing",
+                "finetune.mix_prob",
+                "finetune.switch_prob",
+                "finetune.erase",
+                "finetune.ema")) {
             within(c, share, 0, 1);
         }
         between(c, "data.holdout", 0, 1);
@@ -58,6 +67,8 @@ final class ConfigChecks {
                 "wd.end",
                 "train.epochs",
                 "train.warmup_epochs",
+                "finetune.mixup",
+                "finetune.cutmix",
                 "eval.every_epochs",
                 "checkpoint.every_epochs")) {
             within(c, atLeastZero, 0, 1e9);
@@ -107,6 +118,10 @@ final class ConfigChecks {
         }
         if (c.peakLearningRate() <= 0) {
             throw Config.fault("optim.lr or optim.blr must be above 0");
+        }
+        if (c.classifies() && c.integer("train.batch") % 2 != 0 && c.number("finetune.mix_prob") > 0) {
+            throw Config.fault("train.batch must be even to mix image i with image B-1-i, but is "
+                    + c.integer("train.batch") + " (or set finetune.mix_prob=0)");
         }
         if (!c.text("ema.every").matches("epoch|iter|[1-9]\\d{0,8}")) {
             throw Config.fault(
@@ -215,6 +230,9 @@ final class ConfigChecks {
 
     static Config.Patches patches(Config c, ModelSpec model) {
         int all = model.patches();
+        if (c.classifies()) {
+            return new Config.Patches(all, all, 0, 1, 0);
+        }
         int visible = (int) (all * (1 - c.number("mask.ratio")));
         int masked = all - visible;
         if (visible < 1 || masked < 1) {
@@ -246,7 +264,11 @@ final class ConfigChecks {
         return Integer.parseInt(tokens);
     }
 
+    /** Null for a classifier, which predicts neither features nor pixels. */
     static Objective objective(Config c, Config.Patches patches) {
+        if (c.classifies()) {
+            return null;
+        }
         if (c.text("objective").equals("mae")) {
             return new Objective.Mae(c.flag("loss.norm_pix"));
         }

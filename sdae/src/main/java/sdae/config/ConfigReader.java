@@ -31,7 +31,7 @@ final class ConfigReader {
         Keys.all().forEach((name, key) -> values.put(name, key.preset()));
     }
 
-    static Map<String, Object> read(Path file, String preset, List<String> sets) {
+    static Map<String, Object> read(List<String> inherited, Path file, String preset, List<String> sets) {
         ConfigReader reader = new ConfigReader();
         Map<String, Setting> ofFile = file == null ? Map.of() : reader.yaml(text(file), file.toString());
         Map<String, Setting> ofSets = reader.options(sets);
@@ -41,6 +41,7 @@ final class ConfigReader {
             reader.apply("preset", named);
         }
         reader.yaml(resource((String) reader.values.get("preset")), "preset").forEach(reader::apply);
+        reader.options(inherited).forEach(reader::apply);
         ofFile.forEach(reader::apply);
         if (preset != null) {
             reader.apply("preset", new Setting("--preset", List.of(preset)));

@@ -12,11 +12,15 @@ final class Keys {
     private static final Map<String, Key> ALL = new LinkedHashMap<>();
 
     static {
-        choice("objective", "sdae", List.of("sdae", "mae"), "predict a teacher's features, or pixels");
+        choice(
+                "objective",
+                "sdae",
+                List.of("sdae", "mae", "classify"),
+                "predict a teacher's features, pixels, or (sdae finetune) classes");
         choice(
                 "preset",
                 "robust",
-                List.of("robust", "sdae-official", "tiny-sim"),
+                List.of("robust", "sdae-official", "tiny-sim", "finetune"),
                 "which recipe fills what is not set");
         integer("seed", 0, "of every random number");
         quiet(Key.Type.INTEGER, "threads", 0L, "of the kernels; 0 is one for every CPU");
@@ -123,9 +127,23 @@ final class Keys {
         quiet(Key.Type.INTEGER, "log.every", 10L, "steps between rows of metrics.csv");
         quiet(Key.Type.NUMBER, "eval.every_epochs", 1.0, "epochs between evaluations; 0: only before and after");
         quiet(Key.Type.FLAG, "eval.run", true, "evaluate at all");
+        quiet(Key.Type.FLAG, "eval.duplicates", true, "finetune: look for test images among the training images first");
         quiet(Key.Type.INTEGER, "eval.knn_k", 20L, "neighbours that vote");
         quiet(Key.Type.INTEGER, "eval.knn_train", 10000L, "labelled images to look neighbours up in");
         quiet(Key.Type.INTEGER, "eval.knn_test", 5000L, "images to classify");
+        text("finetune.from", "scratch", "a run folder, a weights file, or scratch: the untrained network");
+        choice("finetune.network", "student", List.of("student", "teacher"), "which network of the run");
+        flag("finetune.strict", true, "false: load what fits of the weights and say what does not");
+        choice("finetune.pool", "mean", List.of("mean", "cls"), "what the head sees: patch tokens, or the class token");
+        number("finetune.layer_decay", 0.65, "a layer's learning rate over that of the layer above it");
+        number("finetune.smoothing", 0.1, "of the labels");
+        number("finetune.mixup", 0.8, "alpha of mixup; 0: off");
+        number("finetune.cutmix", 1, "alpha of cutmix; 0: off");
+        number("finetune.mix_prob", 1, "share of the batches that are mixed");
+        number("finetune.switch_prob", 0.5, "share of those that cutmix gets, where mixup is on too");
+        number("finetune.erase", 0.25, "probability of a box of noise in an image");
+        text("finetune.randaugment", "rand-m9-mstd0.5-inc1", "timm's policy, or none");
+        number("finetune.ema", 0, "momentum of averaged weights, evaluated too; 0: none");
         quiet(Key.Type.NUMBER, "checkpoint.every_epochs", 1.0, "epochs between checkpoints; 0: only at the end");
         quiet(Key.Type.INTEGER, "checkpoint.keep", 2L, "newest checkpoints to keep, 2 or more");
     }

@@ -44,6 +44,16 @@ public interface ImageSource extends AutoCloseable {
         return new SubsetSource(this, indices.clone());
     }
 
+    /** At most {@code limit} indices, evenly spaced over the source. */
+    default int[] evenly(int limit) {
+        int count = Math.min(size(), limit);
+        int[] chosen = new int[count];
+        for (int i = 0; i < count; i++) {
+            chosen[i] = (int) ((long) i * size() / count);
+        }
+        return chosen;
+    }
+
     /**
      * Splits by the names: an image is held out if a hash of (name, seed) is below the fraction. So a name is always on the
      * same side, whatever else is added or removed; the held-out share is the fraction only on average.
@@ -60,7 +70,7 @@ public interface ImageSource extends AutoCloseable {
         int trainCount = 0;
         int heldOutCount = 0;
         for (int i = 0; i < size(); i++) {
-            if ((hash(name(i), seed) >>> 11) * 0x1p-53 < fraction) {
+            if (draw(i, seed) < fraction) {
                 heldOut[heldOutCount++] = i;
             } else {
                 train[trainCount++] = i;
@@ -71,6 +81,11 @@ public interface ImageSource extends AutoCloseable {
                     + " to train and " + heldOutCount + " held out (take another fraction or more images)");
         }
         return new Holdout(subset(Arrays.copyOf(train, trainCount)), subset(Arrays.copyOf(heldOut, heldOutCount)));
+    }
+
+    /** A number in [0, 1) from the hash of (name, seed) of image i: whoever is below a fraction is held out by it. */
+    default double draw(int i, long seed) {
+        return (hash(name(i), seed) >>> 11) * 0x1p-53;
     }
 
     /** The two sides of a split: no image is on both. */

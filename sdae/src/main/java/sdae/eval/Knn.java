@@ -1,6 +1,7 @@
 package sdae.eval;
 
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import sdae.tensor.Arena;
 import sdae.tensor.Backend;
 import sdae.tensor.DType;
@@ -8,76 +9,88 @@ import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
 
 /**
- * k nearest neighbours by cosine similarity, each voting with exp(similarity / 0.07) (Wu et al. 2018, arXiv:1805.01978).
- * Ties go to the smaller index and class.
+ * k nearest neighbours by cosine similarity, each voting with exp(similarity / temperature) (Wu et al. 2018,
+ * arXiv:1805.01978). Ties go to the smaller index and class.
  */
 public final class Knn {
-    private static final double TEMPERATURE = 0.07;
+    /** Wu et al.'s. */
+    public static final double TEMPERATURE = 0.07;
+
     private static final int CHUNK = 256;
 
     private Knn() {}
 
-    /** The predicted class of every test row. */
-    public static int[] predict(Backend backend, Features bank, Features test, int k, int classes) {
+    /**
+     * The votes of every class for every test row, [k list][rows * classes]: the neighbours are looked up once. A k above the
+     * number of labelled rows means all of them.
+     */
+    public static float[][] votes(
+            Backend backend, Features bank, Features test, int[] ks, double temperature, int classes) {
         int width = bank.width();
-        int neighbours = Math.min(k, bank.count());
+        int most = Math.min(Arrays.stream(ks).max().orElseThrow(), bank.count());
         float[] bankRows = unitRows(bank);
         float[] testRows = unitRows(test);
-        int[] predicted = new int[test.count()];
+        float[][] votes = new float[ks.length][test.count() * classes];
         Tensor all = Tensor.persistent(backend, DType.F32, bank.count(), width).set(bankRows);
         try (Arena arena = new Arena(backend)) {
             for (int start = 0; start < test.count(); start += CHUNK) {
+                int first = start;
                 int rows = Math.min(CHUNK, test.count() - start);
                 try (Tape tape = arena.open()) {
                     Tensor some = tape.empty(DType.F32, rows, width).set(testRows, start * width);
                     Tensor scores = tape.empty(DType.F32, rows, bank.count());
                     backend.linearForward(scores, some, all, null);
                     float[] similarity = scores.toFloats();
-                    for (int r = 0; r < rows; r++) {
-                        predicted[start + r] = vote(similarity, r * bank.count(), bank.labels(), neighbours, classes);
-                    }
+                    IntStream.range(0, rows).parallel().forEach(r -> {
+                        int[] nearest = nearest(similarity, r * bank.count(), bank.count(), most);
+                        for (int k = 0; k < ks.length; k++) {
+                            double[] cast = new double[classes];
+                            for (int i = 0; i < Math.min(ks[k], most); i++) {
+                                double near = similarity[r * bank.count() + nearest[i]];
+                                cast[bank.labels()[nearest[i]]] += Math.exp(near / temperature);
+                            }
+                            // one scale for a row changes no order and keeps a small temperature within floats
+                            double sum = Arrays.stream(cast).sum();
+                            for (int c = 0; c < classes; c++) {
+                                votes[k][(first + r) * classes + c] = (float) (cast[c] / sum);
+                            }
+                        }
+                    });
                 }
             }
         } finally {
             all.close();
         }
-        return predicted;
+        return votes;
+    }
+
+    /** What one k gets right at the usual temperature. */
+    public static Score score(Backend backend, Features bank, Features test, int k, int classes) {
+        return Score.of(votes(backend, bank, test, new int[] {k}, TEMPERATURE, classes)[0], test.labels(), classes);
     }
 
     /** Share of test rows whose class is predicted. */
     public static double accuracy(Backend backend, Features bank, Features test, int k, int classes) {
-        int[] predicted = predict(backend, bank, test, k, classes);
-        int right = 0;
-        for (int i = 0; i < predicted.length; i++) {
-            right += predicted[i] == test.labels()[i] ? 1 : 0;
-        }
-        return right / (double) predicted.length;
+        return score(backend, bank, test, k, classes).top1();
     }
 
-    private static int vote(float[] similarity, int at, int[] labels, int k, int classes) {
+    /** Indices of the k largest of similarity[at..at+count), largest first. */
+    private static int[] nearest(float[] similarity, int at, int count, int k) {
         int[] best = new int[k];
-        int count = 0;
-        for (int i = 0; i < labels.length; i++) {
+        int found = 0;
+        for (int i = 0; i < count; i++) {
             float s = similarity[at + i];
-            if (count == k && s <= similarity[at + best[k - 1]]) {
+            if (found == k && s <= similarity[at + best[k - 1]]) {
                 continue;
             }
-            int place = count < k ? count++ : k - 1;
+            int place = found < k ? found++ : k - 1;
             while (place > 0 && similarity[at + best[place - 1]] < s) {
                 best[place] = best[place - 1];
                 place--;
             }
             best[place] = i;
         }
-        double[] votes = new double[classes];
-        for (int i = 0; i < count; i++) {
-            votes[labels[best[i]]] += Math.exp(similarity[at + best[i]] / TEMPERATURE);
-        }
-        int winner = 0;
-        for (int c = 1; c < classes; c++) {
-            winner = votes[c] > votes[winner] ? c : winner;
-        }
-        return winner;
+        return best;
     }
 
     private static float[] unitRows(Features features) {

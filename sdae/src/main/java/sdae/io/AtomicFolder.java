@@ -61,21 +61,28 @@ public final class AtomicFolder {
 
     /** Writes one file so that a crash leaves the old bytes or the new ones. */
     public static void writeFile(Disk disk, Path target, byte[] bytes) throws IOException {
+        writeFile(disk, target, out -> {
+            out.write(ByteBuffer.wrap(bytes));
+            return bytes.length;
+        });
+    }
+
+    /** The same for a file that is written piece by piece; gives back what the body returned. */
+    public static <T> T writeFile(Disk disk, Path target, Bytes<T> body) throws IOException {
         Path temporary = temporary(target.toAbsolutePath());
+        T result;
         try {
             if (Files.exists(temporary, LinkOption.NOFOLLOW_LINKS)) {
                 disk.delete(temporary);
             }
-            durable(disk, temporary, out -> {
-                out.write(ByteBuffer.wrap(bytes));
-                return bytes.length;
-            });
+            result = durable(disk, temporary, body);
             disk.rename(temporary, target.toAbsolutePath());
         } catch (IOException | RuntimeException e) {
             discard(disk, temporary, e);
             throw e;
         }
         disk.fsyncFolder(temporary.getParent());
+        return result;
     }
 
     /** Makes the folder and its missing parents durably; does nothing if it exists. */

@@ -71,6 +71,15 @@ public final class Safetensors {
         return Arrays.stream(shape).anyMatch(n -> n == 0) ? 0 : product;
     }
 
+    /** Rounds to the nearest BF16, halves to even; too large becomes infinite, NaN stays NaN. */
+    static short floatToBf16(float value) {
+        int bits = Float.floatToRawIntBits(value);
+        if (Float.isNaN(value)) {
+            return (short) (bits >>> 16 | 0x40);
+        }
+        return (short) (bits + 0x7FFF + (bits >>> 16 & 1) >>> 16);
+    }
+
     /** Widens IEEE half precision, exactly. */
     static float halfToFloat(short half) {
         int sign = (half & 0x8000) << 16;

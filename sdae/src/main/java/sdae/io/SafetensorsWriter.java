@@ -56,6 +56,16 @@ public final class SafetensorsWriter {
         });
     }
 
+    /** The same as BF16, each value rounded to the nearest, halves to even. */
+    public SafetensorsWriter addBf16(String name, long[] shape, FloatSource source) {
+        return item(name, Safetensors.Type.BF16, shape, -1, (into, scratch, from, count) -> {
+            source.read(from, scratch, count);
+            for (int i = 0; i < count; i++) {
+                into.putShort(2 * i, Safetensors.floatToBf16(scratch[i]));
+            }
+        });
+    }
+
     /** An F32 tensor. */
     public SafetensorsWriter add(String name, long[] shape, float[] values) {
         return item(

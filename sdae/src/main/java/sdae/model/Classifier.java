@@ -5,10 +5,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import sdae.nn.AdamW;
+import sdae.nn.Init;
 import sdae.nn.LayerNorm;
 import sdae.nn.Linear;
 import sdae.nn.Schedules;
 import sdae.tensor.Backend;
+import sdae.tensor.DType;
 import sdae.tensor.Parameter;
 import sdae.tensor.ParameterBuffer;
 import sdae.tensor.ParameterBuffer.Segment;
@@ -33,10 +35,29 @@ public final class Classifier implements AutoCloseable {
     private final ParameterBuffer parameters;
 
     public Classifier(Backend backend, ModelSpec spec, int classes) {
+        this(backend, spec, classes, Pool.MEAN, DType.F32, true);
+    }
+
+    /**
+     * The norm before the head is called as timm calls it: {@code fc_norm} after the mean, {@code norm} for the class token.
+     *
+     * @param trained false for a copy that is never trained, such as averaged weights
+     */
+    public Classifier(Backend backend, ModelSpec spec, int classes, Pool pool, DType dtype, boolean trained) {
         encoder = new Encoder(spec, false);
-        norm = LayerNorm.of("fc_norm", spec.width());
+        norm = LayerNorm.of(pool == Pool.MEAN ? "fc_norm" : "norm", spec.width());
         head = Linear.of("head", spec.width(), classes);
-        parameters = new ParameterBuffer(backend, true, segments(spec, encoder, norm, head));
+        parameters = new ParameterBuffer(backend, trained, segments(spec, encoder, norm, head), dtype);
+    }
+
+    /** Initial values of pretraining, norm 1 and 0, head truncated-normal of that deviation and zero. */
+    public void init(Init init, boolean zeroPatchBias, double headDeviation) {
+        encoder.initStudent(init, zeroPatchBias);
+        Init.constant(norm.gamma(), 1);
+        Init.constant(norm.beta(), 0);
+        init.truncatedNormal(head.weight(), headDeviation, 2);
+        Init.constant(head.bias(), 0);
+        parameters.round();
     }
 
     /** The segments of a classifier of these sizes, whose parameters have no memory: what it would be made of. */

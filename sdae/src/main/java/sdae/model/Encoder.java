@@ -45,16 +45,30 @@ public final class Encoder {
      * folds, each a sequence of its own behind a class token.
      */
     public Tensor forward(Tensor images, Tensor ids, int folds, DropPath dropPath) {
-        Tensor projected = patchEmbed.forward(images, ids);
-        int batch = projected.shape().size(0);
-        int each = projected.shape().size(1) / folds;
-        Tensor foldIds = ids == null ? null : ids.reshape(batch * folds, each);
-        Tensor x =
-                EmbedTokensOp.apply(projected.reshape(batch * folds, each, spec.width()), clsToken, posEmbed, foldIds);
+        Tensor x = embed(images, ids, folds);
         for (int i = 0; i < blocks.size(); i++) {
             x = blocks.get(i).forward(x, dropPath.attention(i), dropPath.mlp(i));
         }
         return norm == null ? x : norm.forward(x);
+    }
+
+    /** Queries, keys and values [B, 1 + L, 3, H, Dh] in block {@code block} of whole images; records nothing. */
+    public Tensor queriesKeysValues(Tape tape, Tensor images, int block) {
+        return tape.scoped(() -> {
+            Tensor x = embed(images, null, 1);
+            for (Block before : blocks.subList(0, block)) {
+                x = before.forward(x, null, null);
+            }
+            return blocks.get(block).queriesKeysValues(x);
+        });
+    }
+
+    private Tensor embed(Tensor images, Tensor ids, int folds) {
+        Tensor projected = patchEmbed.forward(images, ids);
+        int batch = projected.shape().size(0);
+        int each = projected.shape().size(1) / folds;
+        Tensor foldIds = ids == null ? null : ids.reshape(batch * folds, each);
+        return EmbedTokensOp.apply(projected.reshape(batch * folds, each, spec.width()), clsToken, posEmbed, foldIds);
     }
 
     /** As {@link #forward}, recording nothing and keeping only the result. */

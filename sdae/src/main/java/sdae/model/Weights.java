@@ -29,6 +29,11 @@ public final class Weights {
         return segments;
     }
 
+    /** The segments of an encoder that is only looked with. */
+    public static List<Segment> encoderSegments(Encoder encoder) {
+        return segments("encoder", List.of(encoder.posEmbed()), encoder.weights(), false);
+    }
+
     private static List<Parameter> filter(List<Parameter> parameters, Predicate<Parameter> wanted) {
         return parameters.stream().filter(wanted).toList();
     }

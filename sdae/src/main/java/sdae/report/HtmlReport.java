@@ -42,17 +42,7 @@ public final class HtmlReport {
     private static String page(List<Run> runs, List<Figure> figures) {
         String title = runs.size() == 1 ? runs.get(0).label() : runs.size() + " runs";
         Html html = new Html();
-        html.open("html", "lang", "en").open("head").empty("meta", "charset", "utf-8");
-        html.empty("meta", "name", "viewport", "content", "width=device-width, initial-scale=1");
-        html.empty("meta", "name", "color-scheme", "content", "light dark");
-        html.empty(
-                "meta",
-                "http-equiv",
-                "Content-Security-Policy",
-                "content",
-                "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'");
-        html.element("title", title + " · SdAE report");
-        html.open("style").raw(resource("report.css")).close().close();
+        head(html, title + " · SdAE report");
         html.open("body").open("header");
         html.element("p", "SdAE pretraining report", "class", "kicker").element("h1", title);
         html.close();
@@ -72,7 +62,22 @@ public final class HtmlReport {
         return "<!DOCTYPE html>\n" + html.close().close().page() + "\n";
     }
 
-    private static void pictures(Html html, List<Figure> figures) {
+    /** Opens the page and writes its head: nothing is fetched from anywhere. */
+    static void head(Html html, String title) {
+        html.open("html", "lang", "en").open("head").empty("meta", "charset", "utf-8");
+        html.empty("meta", "name", "viewport", "content", "width=device-width, initial-scale=1");
+        html.empty("meta", "name", "color-scheme", "content", "light dark");
+        html.empty(
+                "meta",
+                "http-equiv",
+                "Content-Security-Policy",
+                "content",
+                "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'");
+        html.element("title", title);
+        html.open("style").raw(resource("report.css")).close().close();
+    }
+
+    static void pictures(Html html, List<Figure> figures) {
         if (figures.isEmpty()) {
             return;
         }

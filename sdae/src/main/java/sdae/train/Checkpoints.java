@@ -1,47 +1,47 @@
 package sdae.train;
 
 import java.io.IOException;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import sdae.eval.WeightsFile;
 import sdae.io.CheckpointStore.Checkpoint;
-import sdae.io.ExitCode;
 import sdae.io.SafetensorsReader;
 import sdae.io.SafetensorsWriter;
-import sdae.io.UserError;
+import sdae.model.ModelSpec;
 import sdae.model.SdaeModel;
 import sdae.nn.AdamW;
 import sdae.tensor.Backend;
-import sdae.tensor.Parameter;
 import sdae.tensor.ParameterBuffer;
 import sdae.tensor.Tensor;
 
 /** A run's state as files: weights under timm's names, and AdamW's moments flat, as they lie in memory. */
-public final class Checkpoints {
-    public static final String STUDENT = "student.safetensors";
-    public static final String TEACHER = "teacher.safetensors";
-    private static final String OPTIMIZER = "optimizer.safetensors";
-    private static final int LISTED = 10;
+final class Checkpoints {
+    static final String OPTIMIZER = "optimizer.safetensors";
 
     private Checkpoints() {}
 
     static Map<String, SafetensorsWriter> files(Backend backend, SdaeModel model, AdamW adamw) {
         Map<String, SafetensorsWriter> files = new TreeMap<>();
-        files.put(STUDENT, weights(backend, model.student()));
+        files.put(WeightsFile.STUDENT, weights(backend, model.spec(), model.student()));
         if (model.teacher() != null) {
-            files.put(TEACHER, weights(backend, model.teacher()));
+            files.put(WeightsFile.TEACHER, weights(backend, model.spec(), model.teacher()));
         }
-        SafetensorsWriter moments = new SafetensorsWriter().metadata("steps", Long.toString(adamw.steps()));
-        add(backend, moments, "exp_avg", adamw.firstMoments());
-        add(backend, moments, "exp_avg_sq", adamw.secondMoments());
-        files.put(OPTIMIZER, moments);
+        files.put(OPTIMIZER, moments(backend, adamw));
         return files;
     }
 
-    private static SafetensorsWriter weights(Backend backend, ParameterBuffer parameters) {
-        SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+    static SafetensorsWriter moments(Backend backend, AdamW adamw) {
+        SafetensorsWriter moments = new SafetensorsWriter().metadata("steps", Long.toString(adamw.steps()));
+        add(backend, moments, "exp_avg", adamw.firstMoments());
+        add(backend, moments, "exp_avg_sq", adamw.secondMoments());
+        return moments;
+    }
+
+    static SafetensorsWriter weights(Backend backend, ModelSpec spec, ParameterBuffer parameters) {
+        SafetensorsWriter writer = new SafetensorsWriter()
+                .metadata("format", "pt")
+                .metadata(WeightsFile.GRID, spec.gridRows() + "x" + spec.gridCols())
+                .metadata(WeightsFile.HEADS, Integer.toString(spec.heads()));
         new TreeMap<>(parameters.parameters()).forEach((name, p) -> add(backend, writer, name, p.value()));
         return writer;
     }
@@ -59,56 +59,18 @@ public final class Checkpoints {
 
     /** Puts a checkpoint's state back; bit for bit what was saved. */
     static void restore(Checkpoint checkpoint, SdaeModel model, AdamW adamw) throws IOException {
-        load(checkpoint.file(STUDENT), model.student());
+        WeightsFile.load(checkpoint.file(WeightsFile.STUDENT), model.student(), WeightsFile.Rules.STRICT);
         if (model.teacher() != null) {
-            load(checkpoint.file(TEACHER), model.teacher());
+            WeightsFile.load(checkpoint.file(WeightsFile.TEACHER), model.teacher(), WeightsFile.Rules.STRICT);
         }
+        restore(checkpoint, adamw);
+    }
+
+    static void restore(Checkpoint checkpoint, AdamW adamw) throws IOException {
         try (SafetensorsReader moments = SafetensorsReader.open(checkpoint.file(OPTIMIZER))) {
             adamw.firstMoments().set(moments.floats("exp_avg"));
             adamw.secondMoments().set(moments.floats("exp_avg_sq"));
             adamw.resumeAt(Long.parseLong(moments.metadata().get("steps")));
         }
-    }
-
-    /**
-     * Sets all parameters from a weights file.
-     *
-     * @throws UserError (exit 4) that lists what is missing or has another shape; nothing is changed then
-     */
-    public static void load(Path file, ParameterBuffer parameters) throws IOException {
-        try (SafetensorsReader reader = SafetensorsReader.open(file)) {
-            List<String> faults = new ArrayList<>();
-            for (Parameter p : parameters.parameters().values()) {
-                if (!reader.has(p.name())) {
-                    faults.add(p.name() + " " + p.shape() + " is missing");
-                } else if (!sameShape(reader.shape(p.name()), p)) {
-                    faults.add(p.name() + ": file " + java.util.Arrays.toString(reader.shape(p.name())) + ", model "
-                            + p.shape());
-                }
-            }
-            if (!faults.isEmpty()) {
-                List<String> listed = faults.subList(0, Math.min(LISTED, faults.size()));
-                throw new UserError(
-                        ExitCode.CHECKPOINT,
-                        "weights " + file + " do not fit the model: " + String.join("; ", listed)
-                                + (faults.size() > LISTED ? "; and " + (faults.size() - LISTED) + " more" : ""));
-            }
-            for (Parameter p : parameters.parameters().values()) {
-                p.value().set(reader.floats(p.name()));
-            }
-            parameters.round();
-        }
-    }
-
-    private static boolean sameShape(long[] shape, Parameter p) {
-        if (shape.length != p.shape().rank()) {
-            return false;
-        }
-        for (int i = 0; i < shape.length; i++) {
-            if (shape[i] != p.shape().size(i)) {
-                return false;
-            }
-        }
-        return true;
     }
 }

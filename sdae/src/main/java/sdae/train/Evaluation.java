@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import sdae.config.Config;
 import sdae.data.CenterFit;
+import sdae.data.RunData;
 import sdae.eval.Features;
 import sdae.eval.Knn;
 import sdae.eval.Spread;
@@ -95,7 +96,7 @@ final class Evaluation {
     /** Over one fixed set of evaluation images, with fixed masks; a few at a time, so that a large model fits. */
     private void spread(Map<String, Double> values) {
         ModelSpec spec = config.model();
-        int[] chosen = Features.evenly(data.test().size(), SPREAD_IMAGES);
+        int[] chosen = data.test().evenly(SPREAD_IMAGES);
         boolean distilled = model.teacher() != null;
         int each = distilled ? config.patches().used() : spec.patches();
         float[] tokens = new float[chosen.length * each * spec.width()];
@@ -172,13 +173,5 @@ final class Evaluation {
         } finally {
             difference.close();
         }
-    }
-
-    /** The row of evals.csv for these values. */
-    static Object[] row(double epoch, Map<String, Double> values) {
-        Object[] row = new Object[COLUMNS.size()];
-        Arrays.setAll(row, i -> values.get(COLUMNS.get(i)));
-        row[0] = epoch;
-        return row;
     }
 }

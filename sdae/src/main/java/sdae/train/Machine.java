@@ -8,12 +8,21 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import sdae.kernels.Kernels;
 import sdae.kernels.Native;
+import sdae.tensor.CpuBackend;
 
 /** What a run ran on: the facts a figure needs beside it. */
 public final class Machine {
     private static final long KIB = 1024;
 
     private Machine() {}
+
+    /** How many threads the CPU's kernels use; 0 leaves one for every CPU. */
+    public static void useThreads(int threads) {
+        if (threads > 0) {
+            new CpuBackend(); // loads the library
+            Native.sk_set_threads(threads);
+        }
+    }
 
     /** Label to value, in the order to show. */
     public static Map<String, String> describe() {

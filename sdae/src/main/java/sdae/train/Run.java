@@ -5,30 +5,32 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import sdae.config.Config;
 import sdae.data.BatchLoader;
+import sdae.data.RunData;
 import sdae.io.AtomicFolder;
 import sdae.io.CheckpointStore;
 import sdae.io.CsvLog;
 import sdae.io.Disk;
 import sdae.io.ExitCode;
 import sdae.io.Json;
+import sdae.io.Progress;
 import sdae.io.RunLock;
 import sdae.io.TensorBoardWriter;
 import sdae.io.UserError;
 import sdae.kernels.Native;
-import sdae.tensor.CpuBackend;
 import sdae.tensor.Devices;
 import sdae.tensor.GemmChoice;
-import sdae.tensor.ParameterBuffer;
 
 /**
- * One pretraining run in its folder: config.yaml, metrics.csv, evals.csv, profile.csv, TensorBoard events, checkpoints,
+ * One run of training in its folder: config.yaml, metrics.csv, evals.csv, profile.csv, TensorBoard events, checkpoints,
  * summary.json. The same config gives the same bits, however often it was stopped and resumed.
  */
 public final class Run implements AutoCloseable {
@@ -43,9 +45,8 @@ public final class Run implements AutoCloseable {
     private final RunLock lock;
     private final RunData data;
     private final Profiler profiler;
-    private final Trainer trainer;
+    private final Task task;
     private final Plan plan;
-    private final Evaluation evaluation;
     private final CheckpointStore checkpoints;
     private final Map<String, Object> summary = new LinkedHashMap<>();
     private long done;
@@ -66,10 +67,7 @@ public final class Run implements AutoCloseable {
         this.folder = folder;
         this.progress = progress;
         this.stop = stop;
-        if (config.integer("threads") > 0) {
-            new CpuBackend(); // loads the library
-            Native.sk_set_threads(config.integer("threads"));
-        }
+        Machine.useThreads(config.integer("threads"));
         data = RunData.open(config);
         AtomicFolder.createFolders(disk, folder.toAbsolutePath());
         lock = RunLock.acquire(folder);
@@ -80,9 +78,10 @@ public final class Run implements AutoCloseable {
                         GemmChoice.of(config.text("device.gemm")),
                         config.flag("device.gemm_timing")),
                 config.flag("device.events"));
-        trainer = new Trainer(config, profiler.backend());
+        task = config.classifies()
+                ? new Finetuning(config, data, profiler.backend(), progress::say)
+                : new Pretraining(config, data, profiler.backend());
         plan = new Plan(config, batchesPerEpoch());
-        evaluation = new Evaluation(config, data, trainer.model(), profiler.backend());
         checkpoints = CheckpointStore.open(disk, folder, config.integer("checkpoint.keep"), lock, progress::say);
         try {
             start(resume);
@@ -96,7 +95,7 @@ public final class Run implements AutoCloseable {
         if (resume) {
             restore();
         } else {
-            trainer.initialise();
+            task.initialise();
             AtomicFolder.writeFile(
                     disk, folder.resolve("config.yaml"), config.toYaml().getBytes(StandardCharsets.UTF_8));
         }
@@ -117,7 +116,7 @@ public final class Run implements AutoCloseable {
         Optional<CheckpointStore.Checkpoint> last = checkpoints.latestGood();
         if (last.isEmpty()) {
             progress.say("no checkpoint in " + folder + " yet; starting at step 0");
-            trainer.initialise();
+            task.initialise();
             return;
         }
         var state = last.get().state();
@@ -133,10 +132,10 @@ public final class Run implements AutoCloseable {
                     "resume: the config is not the one of " + last.get().folder()
                             + "; settings that change what is learned need a new run");
         }
-        Checkpoints.restore(last.get(), trainer.model(), trainer.adamw());
+        task.restore(last.get());
         done = last.get().step();
         secondsBefore = state.path("seconds").asDouble(0);
-        for (String key : List.of("knn_untrained", "knn_raw_pixels")) {
+        for (String key : task.carried()) {
             if (state.path(key).isNumber()) {
                 summary.put(key, state.path(key).asDouble());
             }
@@ -146,10 +145,10 @@ public final class Run implements AutoCloseable {
 
     /** Trains to the end, or until a signal comes. */
     public Outcome train() throws IOException {
-        checkpoints.preflight(checkpointBytes());
+        checkpoints.preflight(task.checkpointBytes());
         long resumed = done == 0 ? -1 : done;
         try (CsvLog metrics = CsvLog.open(disk, folder.resolve("metrics.csv"), METRICS, resumed);
-                CsvLog evals = CsvLog.open(disk, folder.resolve("evals.csv"), Evaluation.COLUMNS, resumed);
+                CsvLog evals = CsvLog.open(disk, folder.resolve("evals.csv"), task.evalColumns(), resumed);
                 TensorBoardWriter board = TensorBoardWriter.open(disk, folder, done, Clock.systemUTC())) {
             if (done == 0) {
                 before(evals, board);
@@ -160,55 +159,26 @@ public final class Run implements AutoCloseable {
         return new Outcome(folder, finished, done, finished ? finish() : summary);
     }
 
-    /** Weights of student and teacher and the two moments of AdamW, all F32. */
-    private long checkpointBytes() {
-        ParameterBuffer teacher = trainer.model().teacher();
-        return Float.BYTES * (3 * trainer.model().student().count() + (teacher == null ? 0 : teacher.count()));
-    }
-
     private void before(CsvLog evals, TensorBoardWriter board) throws IOException {
-        progress.say(config.text("objective") + " on " + config.text("data.path") + ": "
-                + data.train().size()
-                + " images, " + trainer.model().student().count() + " student parameters, " + plan.updates()
-                + " steps, "
-                + config.patches().visible() + " of " + config.patches().all() + " patches visible, "
-                + config.patches().folds() + " folds of " + config.patches().foldSize() + ", " + Native.sk_threads()
-                + " threads");
-        if (trainer.model().teacher() != null && plan.halfLife() < 0.01 * plan.updates()) {
-            progress.say(String.format(
-                    java.util.Locale.ROOT,
-                    "warning: the teacher forgets half in %.1f of %d steps, under 1 %% of the run: it may collapse",
-                    plan.halfLife(),
-                    plan.updates()));
-        }
+        task.describe(plan).forEach(progress::say);
         if (!config.flag("eval.run")) {
             return;
         }
-        Map<String, Double> values = evaluate(evals, board);
-        if (values.containsKey("knn_student")) {
-            summary.put("knn_untrained", values.get("knn_student"));
-            summary.put("knn_raw_pixels", evaluation.knnOfPixels());
-        }
+        task.first(evaluate(evals, board), summary);
     }
 
     private Map<String, Double> evaluate(CsvLog evals, TensorBoardWriter board) throws IOException {
-        Map<String, Double> values = evaluation.run();
-        evals.append(done, Evaluation.row(plan.epochAt(done), values));
+        Map<String, Double> values = task.evaluate();
+        Object[] row = new Object[task.evalColumns().size()];
+        Arrays.setAll(row, i -> values.get(task.evalColumns().get(i)));
+        row[0] = plan.epochAt(done);
+        evals.append(done, row);
         board.scalars(done, values);
-        if (values.containsKey("knn_student")) {
-            progress.say(String.format(
-                    java.util.Locale.ROOT,
-                    "epoch %.2f: kNN %.3f, effective rank %.1f",
-                    plan.epochAt(done),
-                    best(values),
-                    values.get("effective_rank")));
+        String line = task.evalLine(values);
+        if (line != null) {
+            progress.say(String.format(Locale.ROOT, "epoch %.2f: %s", plan.epochAt(done), line));
         }
         return values;
-    }
-
-    /** kNN of the network that a user takes away: the teacher where there is one. */
-    private static double best(Map<String, Double> values) {
-        return values.getOrDefault("knn_teacher", values.get("knn_student"));
     }
 
     private void loop(CsvLog metrics, CsvLog evals, TensorBoardWriter board) throws IOException {
@@ -217,16 +187,16 @@ public final class Run implements AutoCloseable {
         }
         double training = secondsBefore;
         double rate = 0;
-        try (BatchLoader loader = data.loader(config, plan.dataEpoch(done), plan.dataStep(done))) {
+        try (BatchLoader loader = task.loader(plan.dataEpoch(done), plan.dataStep(done))) {
             while (done < plan.updates() && stop.get() == null) {
                 boolean log = (done + 1) % config.integer("log.every") == 0 || done + 1 == plan.updates();
                 long start = System.nanoTime();
                 // Kernels of a replayed graph pass the profiler by.
-                boolean counts = !trainer.replays();
+                boolean counts = !task.replays();
                 profiler.count(counts);
-                Trainer.Step step = trainer.step(done + 1, plan, loader, log);
+                Task.Step step = task.step(done + 1, plan, loader, log);
                 profiler.count(false);
-                profiled += counts && !trainer.replays() ? 1 : 0;
+                profiled += counts && !task.replays() ? 1 : 0;
                 double seconds = (System.nanoTime() - start) * 1e-9;
                 training += seconds;
                 done++;
@@ -249,8 +219,8 @@ public final class Run implements AutoCloseable {
                 boolean last = done == plan.updates();
                 if (config.flag("eval.run") && (last || plan.passes(config.number("eval.every_epochs"), done))) {
                     Map<String, Double> values = evaluate(evals, board);
-                    if (last && values.containsKey("knn_student")) {
-                        summary.put("knn_trained", best(values));
+                    if (last) {
+                        task.last(values, summary);
                     }
                 }
                 if (last || plan.passes(config.number("checkpoint.every_epochs"), done)) {
@@ -261,12 +231,13 @@ public final class Run implements AutoCloseable {
         }
         if (done < plan.updates()) {
             save(training);
-            progress.say(stop.get() + ": saved after step " + done + "; go on with: sdae pretrain --resume " + folder);
+            progress.say(stop.get() + ": saved after step " + done + "; go on with: sdae " + task.command()
+                    + " --resume " + folder);
         }
         summary.put("train_seconds", training);
     }
 
-    private void log(CsvLog metrics, TensorBoardWriter board, Trainer.Step step, double rate, double seconds)
+    private void log(CsvLog metrics, TensorBoardWriter board, Task.Step step, double rate, double seconds)
             throws IOException {
         boolean moved = step.momentum() >= 0;
         metrics.append(
@@ -300,12 +271,12 @@ public final class Run implements AutoCloseable {
         state.put("config", config.hash());
         state.put("data", data.train().fingerprint());
         state.put("isa", sdae.kernels.Kernels.isa());
-        for (String key : List.of("knn_untrained", "knn_raw_pixels")) {
+        for (String key : task.carried()) {
             if (summary.containsKey(key)) {
                 state.put(key, summary.get(key));
             }
         }
-        checkpoints.save(done, Checkpoints.files(profiler.backend(), trainer.model(), trainer.adamw()), state);
+        checkpoints.save(done, task.files(), state);
     }
 
     private Map<String, Object> finish() throws IOException {
@@ -318,10 +289,11 @@ public final class Run implements AutoCloseable {
         all.put("seconds", seconds);
         all.put("images_per_s", done * config.imagesPerStep() / Math.max(1e-9, seconds));
         all.putAll(summary);
+        task.finish(folder, all);
         all.put("gflop_per_step", profiler.flops() * 1e-9 / Math.max(1, profiled));
         all.put("fma_peak_gflops", Native.sk_probe_fma_gflops(0.5));
         all.put("peak_rss_bytes", Machine.peakResidentBytes());
-        all.put("arena_bytes", trainer.arenaBytes());
+        all.put("arena_bytes", task.arenaBytes());
         all.put("native_peak_bytes", Native.sk_peak_bytes());
         all.put("config_hash", config.hash());
         all.put(
@@ -338,7 +310,7 @@ public final class Run implements AutoCloseable {
         StringBuilder text = new StringBuilder("part,calls,seconds,gflop,bytes\n");
         profiler.parts()
                 .forEach((name, part) -> text.append(String.format(
-                        java.util.Locale.ROOT,
+                        Locale.ROOT,
                         "%s,%d,%.6f,%.3f,%.0f%n",
                         name,
                         part.calls(),
@@ -351,7 +323,7 @@ public final class Run implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        trainer.close();
+        task.close();
         data.close();
         lock.close();
     }

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 import sdae.data.Mixing;
+import sdae.eval.LinearHeads;
 import sdae.nn.AdamW;
 import sdae.nn.Lars;
 import sdae.nn.Linear;
@@ -62,6 +63,11 @@ class GoldenPartsTest {
     @TestFactory
     List<DynamicTest> probe() {
         return Golden.part("probe", "step and evaluation", this::probe);
+    }
+
+    @TestFactory
+    List<DynamicTest> probeHeads() {
+        return Golden.part("probe", "a head among others", this::probeHeads);
     }
 
     @TestFactory
@@ -274,6 +280,29 @@ class GoldenPartsTest {
         } finally {
             mean.close();
             var.close();
+        }
+    }
+
+    /** The same case through what {@code sdae linear} trains with. */
+    private void probeHeads(Golden golden) {
+        double[] hyper = golden.doubles("hyper");
+        assertArrayEquals(new double[] {1e-6, 0.1, 0.9, 0.001}, Arrays.copyOf(hyper, 4), 1e-12);
+        int width = golden.shape("features")[1];
+        int classes = golden.shape("head.1.weight")[0];
+        try (LinearHeads heads =
+                new LinearHeads(backend, width, classes, LinearHeads.Recipe.LARS, new double[] {1e-3, hyper[4]}, 0)) {
+            Linear head = heads.head(1);
+            head.weight().value().set(golden.floats("head.1.weight"));
+            head.bias().value().set(golden.floats("head.1.bias"));
+            heads.running()[0].set(golden.floats("running_mean.before"));
+            heads.running()[1].set(golden.floats("running_var.before"));
+            double[] losses = heads.step(golden.floats("features"), golden.ints("labels"), 1, 0);
+            assertEquals(golden.value("ref64.loss"), losses[1], Golden.LOSS);
+            golden.close("ref64.after1.head.1.weight", head.weight().value().toFloats(), Golden.PART);
+            golden.close("ref64.after1.head.1.bias", head.bias().value().toFloats(), Golden.PART);
+            golden.close("ref64.running_mean.after", heads.running()[0].toFloats(), Golden.PART);
+            golden.close("ref64.running_var.after", heads.running()[1].toFloats(), Golden.PART);
+            golden.close("ref64.eval.logits", heads.scores(1, golden.floats("eval.features")), Golden.PART);
         }
     }
 

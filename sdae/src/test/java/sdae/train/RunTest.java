@@ -34,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import sdae.config.Config;
 import sdae.io.ExitCode;
 import sdae.io.Hashes;
+import sdae.io.Progress;
 import sdae.io.UserError;
 import sdae.kernels.Native;
 import sdae.tensor.Devices;

@@ -1,13 +1,9 @@
-package sdae.train;
+package sdae.data;
 
 import java.util.Optional;
 import sdae.config.Config;
-import sdae.data.BatchLoader;
-import sdae.data.DataSets;
-import sdae.data.ImageSource;
-import sdae.data.Normalization;
-import sdae.data.RandomResizedCrop;
-import sdae.eval.Features;
+import sdae.io.ExitCode;
+import sdae.io.UserError;
 
 /**
  * The images of a run: those it trains on, and those kept for evaluation, which no step ever sees. The evaluation part is the
@@ -31,12 +27,13 @@ public record RunData(ImageSource whole, ImageSource train, ImageSource test, No
         }
         int limit = config.integer("data.limit");
         if (limit > 0 && limit < train.size()) {
-            train = train.subset(Features.evenly(train.size(), limit));
+            train = train.subset(train.evenly(limit));
         }
         return new RunData(whole, train, test, normalization(config, train));
     }
 
-    private static Normalization normalization(Config config, ImageSource train) {
+    /** As the settings say, or measured on these images. */
+    public static Normalization normalization(Config config, ImageSource train) {
         int channels = config.integer("in_chans");
         float[] mean = values(config, "data.mean", channels);
         float[] std = values(config, "data.std", channels);
@@ -67,19 +64,35 @@ public record RunData(ImageSource whole, ImageSource train, ImageSource test, No
             values = new float[0];
         }
         if (values.length != channels) {
-            throw new sdae.io.UserError(
-                    sdae.io.ExitCode.CONFIG,
+            throw new UserError(
+                    ExitCode.CONFIG,
                     "config: " + key + " must be auto or " + channels + " numbers, comma separated, but is '" + text
                             + "'");
         }
         return values;
     }
 
-    /** Batches of the training part from a micro step on. */
+    /** Batches of the training part from a micro step on, cropped at random. */
     public BatchLoader loader(Config config, int epoch, int step) {
+        return loader(config, crop(config), epoch, step);
+    }
+
+    /** The same through another augmentation. */
+    public BatchLoader loader(Config config, Augment augment, int epoch, int step) {
+        var settings = BatchLoader.Settings.of(
+                        config.integer("train.batch"), config.longInteger("seed"), config.integer("data.workers"))
+                .startingAt(epoch, step);
+        if (config.text("data.on_bad_image").equals("skip")) {
+            settings = settings.skippingBad();
+        }
+        return new BatchLoader(train, augment, settings);
+    }
+
+    /** The crop that the settings ask for. */
+    public RandomResizedCrop crop(Config config) {
         double[] scale = config.pair("data.crop_scale");
         double[] ratio = config.pair("data.crop_ratio");
-        var crop = new RandomResizedCrop(
+        return new RandomResizedCrop(
                 config.model().imageHeight(),
                 config.model().imageWidth(),
                 normalization,
@@ -88,13 +101,6 @@ public record RunData(ImageSource whole, ImageSource train, ImageSource test, No
                 ratio[0],
                 ratio[1],
                 config.number("data.flip"));
-        var settings = BatchLoader.Settings.of(
-                        config.integer("train.batch"), config.longInteger("seed"), config.integer("data.workers"))
-                .startingAt(epoch, step);
-        if (config.text("data.on_bad_image").equals("skip")) {
-            settings = settings.skippingBad();
-        }
-        return new BatchLoader(train, crop, settings);
     }
 
     /** Whether images carry classes, so that kNN means something. */

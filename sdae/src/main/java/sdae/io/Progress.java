@@ -1,4 +1,4 @@
-package sdae.train;
+package sdae.io;
 
 import java.io.IOException;
 import java.io.PrintStream;
@@ -32,7 +32,7 @@ public final class Progress {
     }
 
     /** Shows the state if it is time to, or {@code now}. */
-    void show(
+    public void show(
             boolean now, long step, long steps, double epoch, double epochs, double loss, double rate, double seconds) {
         long time = System.nanoTime();
         if (!now && (time - last) * 1e-9 < (terminal ? TERMINAL_SECONDS : LOG_SECONDS)) {

@@ -1,0 +1,190 @@
+package sdae.eval;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import sdae.config.Config;
+import sdae.io.CheckpointStore;
+import sdae.io.ExitCode;
+import sdae.io.Printable;
+import sdae.io.UserError;
+import sdae.model.Encoder;
+import sdae.model.ModelSpec;
+import sdae.model.Weights;
+import sdae.nn.Init;
+import sdae.tensor.Backend;
+import sdae.tensor.Devices;
+import sdae.tensor.ParameterBuffer;
+
+/**
+ * A frozen encoder, from a run folder (its last good checkpoint) or from a safetensors file with timm's names. The settings
+ * are the run's, or for a file of its own those that the shapes of its tensors tell; each can be overridden.
+ */
+public final class Backbone implements AutoCloseable {
+    /** Which network of a run. */
+    public enum Network {
+        STUDENT,
+        TEACHER,
+        /** The student before its first step: what training must beat. */
+        UNTRAINED
+    }
+
+    /**
+     * Where weights are and how to read them.
+     *
+     * @param path a run folder or a safetensors file
+     * @param sets {@code key=value} each, over the run's own settings: other data, another {@code image.size}
+     * @param strict whether a tensor that does not fit is an error; else it is said
+     */
+    public record Origin(Path path, Network network, List<String> sets, boolean strict) {
+        public Origin {
+            sets = List.copyOf(sets);
+        }
+
+        /** The settings, complete. @throws UserError if there is neither run nor file */
+        public Config config() throws IOException {
+            if (Files.isRegularFile(path)) {
+                Path run = runOf(path);
+                if (run != null) {
+                    return Config.load(run.resolve("config.yaml"), null, sets);
+                }
+                List<String> all = new ArrayList<>(Architecture.of(path).settings());
+                all.addAll(sets);
+                return Config.load(null, null, all);
+            }
+            Path file = path.resolve("config.yaml");
+            if (!Files.exists(file)) {
+                throw new UserError(
+                        ExitCode.CONFIG,
+                        Printable.of(path.toString()) + " is neither a run folder (it has no config.yaml) nor a weights"
+                                + " file");
+            }
+            return Config.load(file, null, sets);
+        }
+
+        /** The run that a checkpoint's file lies in, or null. */
+        private static Path runOf(Path file) {
+            Path folder = file.toAbsolutePath().normalize();
+            for (int up = 0; up < 3 && folder.getParent() != null; up++) {
+                folder = folder.getParent();
+            }
+            return Files.exists(folder.resolve("config.yaml")) && Files.isDirectory(folder.resolve("checkpoints"))
+                    ? folder
+                    : null;
+        }
+
+        /** The weights file of a trained network. @throws UserError if there is none */
+        public Path file() throws IOException {
+            return weights().file;
+        }
+
+        /** The weights file; null for the untrained network, which needs none. */
+        Weighted weights() throws IOException {
+            if (network == Network.UNTRAINED) {
+                return new Weighted(null, 0);
+            }
+            if (Files.isRegularFile(path)) {
+                return new Weighted(path, -1);
+            }
+            CheckpointStore.Checkpoint last = CheckpointStore.readOnly(path, System.err::println)
+                    .latestGood()
+                    .orElseThrow(() -> new UserError(
+                            ExitCode.CHECKPOINT, Printable.of(path.toString()) + " has no checkpoint yet"));
+            Path file = last.file(network == Network.TEACHER ? WeightsFile.TEACHER : WeightsFile.STUDENT);
+            if (!Files.exists(file)) {
+                throw new UserError(
+                        ExitCode.CHECKPOINT,
+                        Printable.of(path.toString()) + " has no "
+                                + network.name().toLowerCase(java.util.Locale.ROOT) + ": it was not trained with one");
+            }
+            return new Weighted(file, last.step());
+        }
+    }
+
+    record Weighted(Path file, long step) {}
+
+    private final Config config;
+    private final Backend backend;
+    private final Encoder encoder;
+    private final ParameterBuffer parameters;
+    private final long step;
+
+    private Backbone(Config config, Backend backend, long step) {
+        this.config = config;
+        this.backend = backend;
+        this.step = step;
+        encoder = new Encoder(config.model());
+        parameters = new ParameterBuffer(backend, false, Weights.encoderSegments(encoder), config.dtype());
+    }
+
+    /** Opens on the device and with the dtype that the settings name. */
+    public static Backbone open(Origin origin, Consumer<String> say) throws IOException {
+        Config config = origin.config();
+        return open(origin, config, Devices.open(config.text("device"), config.dtype()), say);
+    }
+
+    /**
+     * Opens on a device that is open already.
+     *
+     * @param say told in one line what a load that is not strict has left out
+     * @throws UserError (exit 4) that lists what does not fit
+     */
+    public static Backbone open(Origin origin, Config config, Backend backend, Consumer<String> say)
+            throws IOException {
+        Weighted weights = origin.weights();
+        Backbone backbone = new Backbone(config, backend, weights.step);
+        try {
+            // a file that is not strict may leave any of these
+            backbone.encoder.initStudent(
+                    new Init(config.longInteger("seed")),
+                    config.text("init.patch_bias").equals("zero"));
+            backbone.parameters.round();
+            if (weights.file != null) {
+                WeightsFile.Misfits left = WeightsFile.load(
+                        weights.file, backbone.parameters, WeightsFile.Rules.of(config.model(), origin.strict));
+                if (!left.none()) {
+                    say.accept(
+                            "weights " + Printable.of(weights.file.toString()) + ": left as they were: " + left.text());
+                }
+            }
+            return backbone;
+        } catch (IOException | RuntimeException e) {
+            backbone.close();
+            throw e;
+        }
+    }
+
+    public Config config() {
+        return config;
+    }
+
+    public ModelSpec spec() {
+        return config.model();
+    }
+
+    public Backend backend() {
+        return backend;
+    }
+
+    public Encoder encoder() {
+        return encoder;
+    }
+
+    /** The encoder's parameters under timm's names. */
+    public ParameterBuffer parameters() {
+        return parameters;
+    }
+
+    /** Steps that the network was trained for; -1 where only a weights file is known. */
+    public long step() {
+        return step;
+    }
+
+    @Override
+    public void close() {
+        parameters.close();
+    }
+}
