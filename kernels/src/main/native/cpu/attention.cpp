@@ -1,6 +1,7 @@
 // attention.cpp: out = softmax(Q K^T / sqrt(Dh)) V per head, and its gradient.
 //
-//   Shapes   qkv [B, N, 3, H, Dh], out [B, N, H, Dh], lse [B, H, N] (natural log of the softmax's sum); N <= 1024,
+//   Shapes   qkv [B, N, 3, H, Dh], out [B, N, H, Dh], f32 or bf16 (arithmetic is f32 either way), lse [B, H, N]
+//   (natural log of the softmax's sum); N <= 1024,
 //            Dh <= 128
 //   Layout   scores are held transposed, [keys][queries]: a vector's lanes are queries, so that the maximum, the sum,
 //            lse and rowsum(dP * P) are plain vector arithmetic, and keys are never padded. A chunk is up to kChunk
@@ -44,8 +45,15 @@ struct Sizes {
   /** Part 0, 1, 2 = q, k, v of a head. */
   long at(long head, int part) const { return ((head / heads * tokens * 3 + part) * heads + head % heads) * size; }
   long out_at(long head) const { return (head / heads * tokens * heads + head % heads) * size; }
-  Rows part(const float* qkv, long head, int part) const { return {qkv + at(head, part), 3 * heads * size}; }
-  Rows outs(const float* out, long head) const { return {out + out_at(head), heads * size}; }
+  template <typename T>
+  RowsOf<T> part(T* qkv, long head, int part) const {
+    return {qkv + at(head, part), 3 * heads * size};
+  }
+  template <typename T>
+  RowsOf<T> outs(T* out, long head) const {
+    return {out + out_at(head), heads * size};
+  }
+  long packed_rows() const { return tokens * packed(); }
 };
 
 /** Queries [first, first + count) in `vecs` whole vectors and a tail of `tail` lanes (0, 4, 8 or 16); rows `stride`. */
@@ -82,41 +90,48 @@ inline void for_widths(const Chunk& c, F f) {
 #endif
 }
 
-/** Rows copied next to each other, zeros up to whole vectors: in place they are a page apart and share few L1 sets. */
-Rows pack(float* to, Rows from, const Sizes& s) {
-  long stride = s.packed();
-  for (long i = 0; i < s.tokens; i++) {
-    const float* row = from[i];
-    long d = 0;
-    for (; d + kLanes <= s.size; d += kLanes) store(to + i * stride + d, load(row + d));
-    if (d < s.size) store(to + i * stride + d, load_head(row + d, s.size - d));
-  }
-  return {to, stride};
+/**
+ * The rows of a head as f32. bf16 is widened into packed rows at `to`, which moves on; f32 is copied there if `copy`,
+ * for in place the rows are a page apart and share few L1 sets, else read in place.
+ */
+inline Rows widened(float*& to, RowsOf<const float> from, const Sizes& s, bool copy) {
+  if (!copy) return from;
+  Rows rows = pack(to, from, s.tokens, s.size);
+  to += s.packed_rows();
+  return rows;
+}
+inline Rows widened(float*& to, RowsOf<const bf16> from, const Sizes& s, bool) {
+  Rows rows = pack(to, from, s.tokens, s.size);
+  to += s.packed_rows();
+  return rows;
 }
 
 /** Vector `vec` of the row y of `size` values = value * scale (+ y). */
-inline void put_row(float* y, long vec, long size, vfloat value, vfloat scale, bool add) {
-  long at = vec * kLanes, count = size - at;
-  if (count >= kLanes)
-    store(y + at, add ? fma(value, scale, load(y + at)) : value * scale);
-  else
-    store_head(y + at, add ? fma(value, scale, load_head(y + at, count)) : value * scale, count);
+template <typename T>
+inline void put_row(T* y, long vec, long size, vfloat value, vfloat scale, bool add) {
+  long at = vec * kLanes;
+  put_stored(y + at, add ? fma(value, scale, get_stored(y + at, size - at)) : value * scale, size - at);
 }
 
+template <typename T>
 long forward_bytes(const Sizes& s, long most) {
-  return 4 * ((s.size + s.tokens + 2) * most * kLanes + s.tokens * s.packed());
+  long copies = sizeof(T) == 4 ? 1 : 3;
+  return 4 * ((s.size + s.tokens + 2) * most * kLanes + copies * s.packed_rows());
 }
 
-void forward_head(float* out, float* lse, const float* qkv, const Sizes& s, long head, long most, float* scratch) {
+template <typename T>
+void forward_head(T* out, float* lse, const T* qkv, const Sizes& s, long head, long most, float* scratch) {
   const long n = s.tokens;
-  Rows q = s.part(qkv, head, 0), k = s.part(qkv, head, 1), v = s.part(qkv, head, 2);
   out += s.out_at(head);
   lse += head * n;
   float* peak = scratch;
   float* inverse = peak + most * kLanes;
   float* qt = inverse + most * kLanes;
   float* p = qt + s.size * most * kLanes;
-  v = pack(p + n * most * kLanes, v, s);
+  float* copies = p + n * most * kLanes;
+  const Rows v = widened(copies, s.part(qkv, head, 2), s, true);
+  const Rows q = widened(copies, s.part(qkv, head, 0), s, false);
+  const Rows k = widened(copies, s.part(qkv, head, 1), s, false);
   for_chunks(n, most, [&](const Chunk& c) {
     const long stride = c.stride();
     for_widths(c, [&](auto type, long lane, long vecs) {
@@ -157,15 +172,17 @@ void forward_head(float* out, float* lse, const float* qkv, const Sizes& s, long
           vfloat acc[kRows][kVecs];
           product<true>(acc, p + row, stride, v.p + vec * kLanes, v.stride, n);
           each<kRows, kVecs>([&](int r, int j) {
-            float* to = out + (c.first + row + r) * s.heads * s.size;
+            T* to = out + (c.first + row + r) * s.heads * s.size;
             put_row(to, vec + j, s.size, acc[r][j], splat(inverse[row + r]), false);
           });
         });
   });
 }
 
+template <typename T>
 long backward_bytes(const Sizes& s, long most) {
-  return 4 * ((2 * s.size + 2 * s.tokens + 2) * most * kLanes + 3 * s.tokens * s.packed());
+  long copies = sizeof(T) == 4 ? 3 : 7;
+  return 4 * ((2 * s.size + 2 * s.tokens + 2) * most * kLanes + copies * s.packed_rows());
 }
 
 /** What the gradient of one head reads, and its scratch: lanes are the queries of a chunk. */
@@ -202,10 +219,21 @@ void backward_scores(const Backward& h, const Sizes& s, const Chunk& c, long lan
       });
 }
 
-void backward_head(float* dqkv, const float* dout, const float* qkv, const float* out, const float* lse, const Sizes& s,
-                   long head, long most, float* scratch) {
-  const long n = s.tokens, token = 3 * s.heads * s.size, head_vecs = s.packed() / kLanes, lanes = most * kLanes;
-  float *dq = dqkv + s.at(head, 0), *dk = dqkv + s.at(head, 1), *dv = dqkv + s.at(head, 2);
+/** Where a head's dK or dV is summed over the chunks: in place if it is stored as f32, else in packed rows at `to`. */
+inline RowsOf<float> sums(float*, RowsOf<float> stored, const Sizes&) { return stored; }
+inline RowsOf<float> sums(float* to, RowsOf<bf16>, const Sizes& s) { return {to, s.packed()}; }
+
+inline void round_sums(RowsOf<float>, RowsOf<float>, const Sizes&) {}
+inline void round_sums(RowsOf<bf16> to, RowsOf<float> from, const Sizes& s) {
+  for (long i = 0; i < s.tokens; i++)
+    for (long d = 0; d < s.size; d += kLanes) put_stored(to[i] + d, load(from[i] + d), s.size - d);
+}
+
+template <typename T>
+void backward_head(T* dqkv, const T* dout, const T* qkv, const T* out, const float* lse, const Sizes& s, long head,
+                   long most, float* scratch) {
+  const long n = s.tokens, head_vecs = s.packed() / kLanes, lanes = most * kLanes;
+  const RowsOf<T> dq = s.part(dqkv, head, 0), dk = s.part(dqkv, head, 1), dv = s.part(dqkv, head, 2);
   Backward h;
   h.lse = lse + head * n;
   h.shift = scratch;
@@ -214,12 +242,13 @@ void backward_head(float* dqkv, const float* dout, const float* qkv, const float
   h.dyt = h.qt + s.size * lanes;
   h.p = h.dyt + s.size * lanes;
   h.ds = h.p + n * lanes;
-  float* packs = h.ds + n * lanes;
-  h.q = pack(packs, s.part(qkv, head, 0), s);
-  h.k = pack(packs + n * s.packed(), s.part(qkv, head, 1), s);
-  h.v = s.part(qkv, head, 2);
-  h.dy = pack(packs + 2 * n * s.packed(), s.outs(dout, head), s);
-  h.y = s.outs(out, head);
+  float* copies = h.ds + n * lanes;
+  h.q = widened(copies, s.part(qkv, head, 0), s, true);
+  h.k = widened(copies, s.part(qkv, head, 1), s, true);
+  h.dy = widened(copies, s.outs(dout, head), s, true);
+  h.v = widened(copies, s.part(qkv, head, 2), s, false);
+  h.y = widened(copies, s.outs(out, head), s, false);
+  const RowsOf<float> dk_sum = sums(copies, dk, s), dv_sum = sums(copies + s.packed_rows(), dv, s);
   for_chunks(n, most, [&](const Chunk& c) {
     const long stride = c.stride();
     for_widths(c, [&](auto type, long lane, long vecs) { backward_scores<decltype(type)>(h, s, c, lane, vecs); });
@@ -227,23 +256,22 @@ void backward_head(float* dqkv, const float* dout, const float* qkv, const float
         c.count, head_vecs, SK_TILE(long row, long vec) {
           vfloat acc[kRows][kVecs];
           product<true>(acc, h.ds + row, stride, h.k.p + vec * kLanes, h.k.stride, n);
-          each<kRows, kVecs>([&](int r, int j) {
-            put_row(dq + (c.first + row + r) * token, vec + j, s.size, acc[r][j], splat(s.scale), false);
-          });
+          each<kRows, kVecs>(
+              [&](int r, int j) { put_row(dq[c.first + row + r], vec + j, s.size, acc[r][j], splat(s.scale), false); });
         });
     for_tiles(
         n, head_vecs, SK_TILE(long row, long vec) {
           vfloat acc[kRows][kVecs];
           product<false>(acc, h.p + row * stride, stride, h.dy[c.first] + vec * kLanes, h.dy.stride, c.count);
-          each<kRows, kVecs>([&](int r, int j) {
-            put_row(dv + (row + r) * token, vec + j, s.size, acc[r][j], splat(1), c.first > 0);
-          });
+          each<kRows, kVecs>(
+              [&](int r, int j) { put_row(dv_sum[row + r], vec + j, s.size, acc[r][j], splat(1), c.first > 0); });
           product<false>(acc, h.ds + row * stride, stride, h.q[c.first] + vec * kLanes, h.q.stride, c.count);
-          each<kRows, kVecs>([&](int r, int j) {
-            put_row(dk + (row + r) * token, vec + j, s.size, acc[r][j], splat(s.scale), c.first > 0);
-          });
+          each<kRows, kVecs>(
+              [&](int r, int j) { put_row(dk_sum[row + r], vec + j, s.size, acc[r][j], splat(s.scale), c.first > 0); });
         });
   });
+  round_sums(dk, dk_sum, s);
+  round_sums(dv, dv_sum, s);
 }
 
 template <typename F>
@@ -258,25 +286,35 @@ void for_heads(const Sizes& s, long bytes, F f) {
 
 long most_vecs(long tokens) { return min_of(ceil_div(tokens, kLanes), kChunk / kLanes); }
 
+template <typename T>
+void forward(void* out, float* lse, const void* qkv, const Sizes& s) {
+  long most = most_vecs(s.tokens);
+  for_heads(s, forward_bytes<T>(s, most), [&](long head, float* scratch) {
+    forward_head(static_cast<T*>(out), lse, static_cast<const T*>(qkv), s, head, most, scratch);
+  });
+}
+
+template <typename T>
+void backward(void* dqkv, const void* dout, const void* qkv, const void* out, const float* lse, const Sizes& s) {
+  long most = most_vecs(s.tokens);
+  for_heads(s, backward_bytes<T>(s, most), [&](long head, float* scratch) {
+    backward_head(static_cast<T*>(dqkv), static_cast<const T*>(dout), static_cast<const T*>(qkv),
+                  static_cast<const T*>(out), lse, s, head, most, scratch);
+  });
+}
+
 }  // namespace
 
 extern "C" {
 void SK(attention_forward)(sk_any out, sk_f32 lse, sk_cany qkv, int batch, int tokens, int heads, int head_size,
                            int dtype) {
   Sizes s(batch, tokens, heads, head_size);
-  long most = most_vecs(tokens);
-  for_heads(s, forward_bytes(s, most), [&](long head, float* scratch) {
-    forward_head(as_f32(out, dtype), lse, as_f32(qkv, dtype), s, head, most, scratch);
-  });
+  dtype == SK_F32 ? forward<float>(out, lse, qkv, s) : forward<bf16>(out, lse, qkv, s);
 }
 
 void SK(attention_backward)(sk_any dqkv, sk_cany dout, sk_cany qkv, sk_cany out, sk_cf32 lse, int batch, int tokens,
                             int heads, int head_size, int dtype) {
   Sizes s(batch, tokens, heads, head_size);
-  long most = most_vecs(tokens);
-  for_heads(s, backward_bytes(s, most), [&](long head, float* scratch) {
-    backward_head(as_f32(dqkv, dtype), as_f32(dout, dtype), as_f32(qkv, dtype), as_f32(out, dtype), lse, s, head, most,
-                  scratch);
-  });
+  dtype == SK_F32 ? backward<float>(dqkv, dout, qkv, out, lse, s) : backward<bf16>(dqkv, dout, qkv, out, lse, s);
 }
 }

@@ -1,6 +1,7 @@
 // attention_tiles.h: what attention.cpp is made of: arithmetic in vectors of any width, 4x4 transposes, and products
 // whose tile of results stays in registers.
 #pragma once
+#include "attention_storage.h"
 #include "pool.h"
 #include "simd.h"
 
@@ -141,13 +142,6 @@ inline void turn(V (&r)[4]) {
   r[2] = zip<2, false>(c, d);
   r[3] = zip<2, true>(c, d);
 }
-
-/** A matrix whose rows lie `stride` values apart. */
-struct Rows {
-  const float* p;
-  long stride;
-  const float* operator[](long i) const { return p + i * stride; }
-};
 
 /** to[d][0..width) = rows[first + lane][d]; lanes behind row `count` repeat the last row. */
 template <typename V>

@@ -1,15 +1,26 @@
 // dispatch.cpp: which instruction set runs. Every kernel of the header has one implementation per set and a jump here;
 // a jump leaves the arguments where they are, so no wrapper repeats a signature.
+//
+//   base         x86-64-v2              avx512_bf16  and vdpbf16ps: Zen 4, Cooper Lake and later
+//   avx2         x86-64-v3              amx          and tiles of bf16: Sapphire Rapids and later
+//   avx512       x86-64-v4
+//
+// The last two only multiply bf16 faster: a kernel without a form of its own there is avx512's, the same address.
 #include "sdae_kernels.h"
 #include "pool.h"
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 extern "C" {
-#define KERNEL(name)             \
-  void sk_##name##_base(void);   \
-  void sk_##name##_avx2(void);   \
-  void sk_##name##_avx512(void); \
+#define KERNEL(name)                                                              \
+  void sk_##name##_base(void);                                                    \
+  void sk_##name##_avx2(void);                                                    \
+  void sk_##name##_avx512(void);                                                  \
+  __attribute__((weak, visibility("hidden"))) void sk_##name##_avx512_bf16(void); \
+  __attribute__((weak, visibility("hidden"))) void sk_##name##_amx(void);         \
   __attribute__((visibility("hidden"))) void (*sk_active_##name)(void) = sk_##name##_base;
 #include "kernels.def"
 #undef KERNEL
@@ -23,17 +34,31 @@ extern "C" {
 
 namespace {
 
-enum Isa { kBase, kAvx2, kAvx512, kNone };
-const char* const kNames[] = {"base", "avx2", "avx512"};
+enum Isa { kBase, kAvx2, kAvx512, kAvx512Bf16, kAmx, kNone };
+const char* const kNames[] = {"base", "avx2", "avx512", "avx512_bf16", "amx"};
 Isa active = kBase;
 
-Isa best() {
+/** Linux switches the tile registers on for a process that asks (Documentation/arch/x86/xstate.rst). */
+bool may_use_tiles() {
+  constexpr long kArchReqXcompPerm = 0x1023, kXfeatureXtiledata = 18;
+  return syscall(SYS_arch_prctl, kArchReqXcompPerm, kXfeatureXtiledata) == 0;
+}
+
+Isa detect() {
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return kBase;
   bool v4 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
             __builtin_cpu_supports("avx512cd");
-  return v4 ? kAvx512 : kAvx2;
+  if (!v4) return kAvx2;
+  if (!__builtin_cpu_supports("avx512bf16")) return kAvx512;
+  bool tiles = __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") && may_use_tiles();
+  return tiles ? kAmx : kAvx512Bf16;
+}
+
+Isa best() {
+  static const Isa isa = detect();
+  return isa;
 }
 
 Isa find(const char* name) {
@@ -43,10 +68,18 @@ Isa find(const char* name) {
   return kNone;
 }
 
+/** The last of candidates[0..isa] that exists. */
+void (*pick(Isa isa, std::initializer_list<void (*)(void)> candidates))(void) {
+  void (*const* forms)(void) = candidates.begin();
+  while (!forms[isa]) isa = static_cast<Isa>(isa - 1);
+  return forms[isa];
+}
+
 void use(Isa isa) {
   active = isa;
 #define KERNEL(name) \
-  sk_active_##name = isa == kAvx512 ? sk_##name##_avx512 : isa == kAvx2 ? sk_##name##_avx2 : sk_##name##_base;
+  sk_active_##name = \
+      pick(isa, {sk_##name##_base, sk_##name##_avx2, sk_##name##_avx512, sk_##name##_avx512_bf16, sk_##name##_amx});
 #include "kernels.def"
 #undef KERNEL
 }
@@ -68,8 +101,9 @@ __attribute__((constructor)) void start() {
 extern "C" {
 int sk_abi(void) {
   if (refused)
-    sk_fail("SDAE_ISA=%s: not known or not on this CPU (base, avx2, avx512 or auto; the best here is %s)", refused,
-            kNames[best()]);
+    sk_fail(
+        "SDAE_ISA=%s: not known or not on this CPU (base, avx2, avx512, avx512_bf16, amx or auto; the best here is %s)",
+        refused, kNames[best()]);
   return SK_ABI;
 }
 const char* sk_isa(void) { return kNames[active]; }

@@ -71,7 +71,7 @@ double sk_probe_fma_gflops(double seconds) {
   void (*chains)() = chains_base;
   int lanes = 4;
   if (!std::strcmp(isa, "avx2")) chains = chains_avx2, lanes = 8;
-  if (!std::strcmp(isa, "avx512")) chains = chains_avx512, lanes = 16;
+  if (!std::strncmp(isa, "avx512", 6) || !std::strcmp(isa, "amx")) chains = chains_avx512, lanes = 16;
   long tasks = 4L * sk_threads();
   double took = best_round(seconds, [&] { parallel_for(tasks, [=](long, int) { chains(); }); });
   return 2.0 * lanes * kChains * kSteps * tasks / took * 1e-9;

@@ -37,7 +37,8 @@ extern "C" {
 /* ---- runtime ---- */
 
 int sk_abi(void);
-/** The instruction set in use: "base", "avx2" or "avx512". At load: SDAE_ISA if set, else the best of this CPU. */
+/** The instruction set in use: "base", "avx2", "avx512", "avx512_bf16" or "amx". At load: SDAE_ISA if set, else the
+ *  best of this CPU. */
 const char* sk_isa(void);
 /** Switches the instruction set ("auto" for the best); returns 0, or -1 if this CPU lacks it or the name is unknown. */
 int sk_set_isa(const char* name);

@@ -1,5 +1,6 @@
 package sdae.kernels;
 
+import java.util.List;
 import org.bytedeco.javacpp.Loader;
 
 /**
@@ -7,6 +8,9 @@ import org.bytedeco.javacpp.Loader;
  * the first use of {@link Native}; it costs nothing afterwards.
  */
 public final class Kernels {
+    /** Every instruction set, each a superset of the one before; the names that {@link #useIsa} takes. */
+    public static final List<String> ISAS = List.of("base", "avx2", "avx512", "avx512_bf16", "amx");
+
     private static final int ABI = 2;
     private static boolean loaded;
 
@@ -52,7 +56,7 @@ public final class Kernels {
         }
     }
 
-    /** The instruction set in use: {@code base}, {@code avx2} or {@code avx512}. */
+    /** The instruction set in use, one of {@link #ISAS}. */
     public static String isa() {
         load();
         return Native.sk_isa().getString();

@@ -21,9 +21,7 @@ final class Bf16Composition {
             "linearGeluForward",
             "linearResidualForward",
             "linearBackwardInput",
-            "linearBackwardWeight",
-            "attentionForward",
-            "attentionBackward");
+            "linearBackwardWeight");
 
     private Bf16Composition() {}
 

@@ -409,7 +409,7 @@ public final class OpCheck {
     public static void forEachIsa(Consumer<String> body) {
         String forced = System.getenv("SDAE_ISA");
         try {
-            for (String isa : List.of("base", "avx2", "avx512")) {
+            for (String isa : Kernels.ISAS) {
                 boolean wanted = forced == null || forced.isEmpty() || forced.equals("auto") || forced.equals(isa);
                 if (wanted && Kernels.useIsa(isa)) {
                     body.accept(isa);
