@@ -1,8 +1,9 @@
 // attention.cpp: out = softmax(Q K^T / sqrt(Dh)) V per head, and its gradient.
 //
-//   Shapes   qkv [B, N, 3, H, Dh], out [B, N, H, Dh], f32 or bf16 (arithmetic is f32 either way), lse [B, H, N]
-//   (natural log of the softmax's sum); N <= 1024,
-//            Dh <= 128
+//   Shapes   qkv [B, N, 3, H, Dh], out [B, N, H, Dh], f32 or bf16; lse [B, H, N], f32 (natural log of the softmax's
+//   sum);
+//            N <= 1024, Dh <= 128
+//   Types    this file computes in f32 and rounds on the store; attention_bf16.h multiplies bf16 where the CPU can
 //   Layout   scores are held transposed, [keys][queries]: a vector's lanes are queries, so that the maximum, the sum,
 //            lse and rowsum(dP * P) are plain vector arithmetic, and keys are never padded. A chunk is up to kChunk
 //            queries; its Q (and dO) is transposed to [Dh][queries] by 4x4 blocks in registers.
@@ -13,7 +14,7 @@
 //            dK += dS^T Q: the head's own rows, chunk by chunk in order; no atomics
 //   Tiles    attention_tiles.h: up to 8 rows x 1..4 vectors, 24 accumulators (12 below AVX-512)
 //   Speed    share of the peak of one Zen 4 core (118 GFLOP/s), forward / backward: N=50, Dh=64 69 / 73 %;
-//            N=197, Dh=32 68 / 72 %; N=13, Dh=32 44 / 50 %; more in kernels/README.attention.md
+//            N=197, Dh=32 68 / 72 %; N=13, Dh=32 44 / 50 %; more in kernels/README.md
 //   Traffic  forward reads 3 and writes 1, backward reads 5 and writes 3 tensors of N*Dh; scores stay in L1/L2
 //   FLOPs    4 N^2 Dh forward, 10 N^2 Dh backward
 //   Source   Vaswani et al. 2017, arXiv:1706.03762, eq. 1; backward as in Dao et al. 2022, arXiv:2205.14135, B.4
@@ -79,7 +80,7 @@ inline Rows widened(float*& to, RowsOf<const float> from, const Sizes& s, bool c
   to += s.packed_rows();
   return rows;
 }
-inline Rows widened(float*& to, RowsOf<const Half> from, const Sizes& s, bool) {
+inline Rows widened(float*& to, RowsOf<const bf16> from, const Sizes& s, bool) {
   Rows rows = pack(to, from, s.tokens, s.size);
   to += s.packed_rows();
   return rows;
@@ -200,10 +201,10 @@ void backward_scores(const Backward& h, const Sizes& s, const Chunk& c, long lan
 
 /** Where a head's dK or dV is summed over the chunks: in place if it is stored as f32, else in packed rows at `to`. */
 inline RowsOf<float> sums(float*, RowsOf<float> stored, const Sizes&) { return stored; }
-inline RowsOf<float> sums(float* to, RowsOf<Half>, const Sizes& s) { return {to, s.packed()}; }
+inline RowsOf<float> sums(float* to, RowsOf<bf16>, const Sizes& s) { return {to, s.packed()}; }
 
 inline void round_sums(RowsOf<float>, RowsOf<float>, const Sizes&) {}
-inline void round_sums(RowsOf<Half> to, RowsOf<float> from, const Sizes& s) {
+inline void round_sums(RowsOf<bf16> to, RowsOf<float> from, const Sizes& s) {
   for (long i = 0; i < s.tokens; i++)
     for (long d = 0; d < s.size; d += kLanes) put_stored(to[i] + d, load(from[i] + d), s.size - d);
 }
@@ -292,10 +293,10 @@ void SK(attention_forward)(sk_any out, sk_f32 lse, sk_cany qkv, int batch, int t
 #if defined(__AVX512BF16__)
   for_heads(s, ForwardPairs(nullptr, s).bytes, [&](long head, float* scratch) {
     Tiles tiles;
-    forward_pairs(static_cast<Half*>(out), lse, static_cast<const Half*>(qkv), s, head, scratch);
+    forward_pairs(static_cast<bf16*>(out), lse, static_cast<const bf16*>(qkv), s, head, scratch);
   });
 #else
-  forward<Half>(out, lse, qkv, s);
+  forward<bf16>(out, lse, qkv, s);
 #endif
 }
 
@@ -306,11 +307,11 @@ void SK(attention_backward)(sk_any dqkv, sk_cany dout, sk_cany qkv, sk_cany out,
 #if defined(__AVX512BF16__)
   for_heads(s, BackwardPairs(nullptr, s).bytes, [&](long head, float* scratch) {
     Tiles tiles;
-    backward_pairs(static_cast<Half*>(dqkv), static_cast<const Half*>(dout), static_cast<const Half*>(qkv), lse, s,
+    backward_pairs(static_cast<bf16*>(dqkv), static_cast<const bf16*>(dout), static_cast<const bf16*>(qkv), lse, s,
                    head, scratch);
   });
 #else
-  backward<Half>(dqkv, dout, qkv, out, lse, s);
+  backward<bf16>(dqkv, dout, qkv, out, lse, s);
 #endif
 }
 }

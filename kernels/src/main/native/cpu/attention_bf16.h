@@ -49,7 +49,7 @@ inline vfloat across(const vfloat (&r)[16], F f) {
 }
 
 /** A row of `size` values = from * scale. */
-inline void put_halves(Half* to, const float* from, long size, vfloat scale) {
+inline void put_halves(bf16* to, const float* from, long size, vfloat scale) {
   for (long d = 0; d < size; d += 32) {
     __m512i row = pair_row(load(from + d) * scale, load(from + d + 16) * scale);
     if (size - d >= 32)
@@ -60,17 +60,17 @@ inline void put_halves(Half* to, const float* from, long size, vfloat scale) {
 }
 
 struct ForwardPairs {
-  Half *q, *k, *turned_k, *v, *p;
+  bf16 *q, *k, *turned_k, *v, *p;
   float *scores, *out;
   long bytes;
   ForwardPairs(void* scratch, const Sizes& s) {
     const long n = up32(s.tokens), d = up32(s.size);
     Cutter c(scratch);
-    q = c.take<Half>(n * d);
-    k = c.take<Half>(n * d);
-    turned_k = c.take<Half>(n * d);
-    v = c.take<Half>(n * d);
-    p = c.take<Half>(kBlock * n);
+    q = c.take<bf16>(n * d);
+    k = c.take<bf16>(n * d);
+    turned_k = c.take<bf16>(n * d);
+    v = c.take<bf16>(n * d);
+    p = c.take<bf16>(kBlock * n);
     scores = c.take<float>(kBlock * n);
     out = c.take<float>(kBlock * d);
     bytes = c.bytes;
@@ -78,7 +78,7 @@ struct ForwardPairs {
 };
 
 /** Rows of P (without the factor 1/sum) of up to 16 queries; returns the sums' reciprocals and writes their lse. */
-inline vfloat softmax_rows(Half* p, float* lse, const float* scores, long rows, const Sizes& s) {
+inline vfloat softmax_rows(bf16* p, float* lse, const float* scores, long rows, const Sizes& s) {
   const long n = s.tokens, stride = up32(n), whole = n / 16 * 16;
   const __mmask16 last = (__mmask16)((1u << (n - whole)) - 1);
   const vfloat least = splat(-3.0e38f), scale = splat(s.scale2);
@@ -114,10 +114,10 @@ inline vfloat softmax_rows(Half* p, float* lse, const float* scores, long rows, 
   return 1.0f / total;
 }
 
-inline void forward_pairs(Half* out, float* lse, const Half* qkv, const Sizes& s, long head, void* scratch) {
+inline void forward_pairs(bf16* out, float* lse, const bf16* qkv, const Sizes& s, long head, void* scratch) {
   const long n = s.tokens, keys = up32(n), d = up32(s.size);
   const ForwardPairs h(scratch, s);
-  const RowsOf<Half> to = s.outs(out, head);
+  const RowsOf<bf16> to = s.outs(out, head);
   copy_rows(h.q, s.part(qkv, head, 0), n, s.size);
   copy_rows(h.k, s.part(qkv, head, 1), n, s.size);
   pair_rows(h.v, s.part(qkv, head, 2), n, s.size);
@@ -135,18 +135,18 @@ inline void forward_pairs(Half* out, float* lse, const Half* qkv, const Sizes& s
 }
 
 struct BackwardPairs {
-  Half *q, *k, *v, *dy, *turned_q, *turned_dy, *pairs_q, *pairs_k, *pairs_dy, *p, *ds, *pairs_ds, *rows_ds;
+  bf16 *q, *k, *v, *dy, *turned_q, *turned_dy, *pairs_q, *pairs_k, *pairs_dy, *p, *ds, *pairs_ds, *rows_ds;
   float *scores, *dp, *dq, *dk, *dv;
   long bytes;
   BackwardPairs(void* scratch, const Sizes& s) {
     const long n = up32(s.tokens), d = up32(s.size), chunk = min_of(n, kPairChunk);
     Cutter c(scratch);
-    Half** inputs[] = {&q, &k, &v, &dy, &turned_q, &turned_dy, &pairs_q, &pairs_k, &pairs_dy};
-    for (Half** rows : inputs) *rows = c.take<Half>(n * d);
-    p = c.take<Half>(n * chunk);
-    ds = c.take<Half>(n * chunk);
-    pairs_ds = c.take<Half>(n * kBlock);
-    rows_ds = c.take<Half>(n * kBlock);
+    bf16** inputs[] = {&q, &k, &v, &dy, &turned_q, &turned_dy, &pairs_q, &pairs_k, &pairs_dy};
+    for (bf16** rows : inputs) *rows = c.take<bf16>(n * d);
+    p = c.take<bf16>(n * chunk);
+    ds = c.take<bf16>(n * chunk);
+    pairs_ds = c.take<bf16>(n * kBlock);
+    rows_ds = c.take<bf16>(n * kBlock);
     scores = c.take<float>(n * kBlock);
     dp = c.take<float>(n * kBlock);
     dq = c.take<float>(kBlock * d);
@@ -160,7 +160,7 @@ struct BackwardPairs {
  * From S^T and dP^T of up to 32 queries, 16 lanes `vecs` times: rows of P^T and dS^T (without the factor 1/sqrt(Dh)) at
  * p and ds, `stride` apart, and dS^T by pairs of keys.
  */
-inline void backward_rows(const BackwardPairs& h, const float* lse, long queries, Half* p, Half* ds, long stride,
+inline void backward_rows(const BackwardPairs& h, const float* lse, long queries, bf16* p, bf16* ds, long stride,
                           const Sizes& s) {
   const long n = s.tokens;
   vfloat dots[2] = {};
@@ -196,12 +196,12 @@ inline void backward_rows(const BackwardPairs& h, const float* lse, long queries
   }
 }
 
-inline void backward_pairs(Half* dqkv, const Half* dout, const Half* qkv, const float* lse, const Sizes& s, long head,
+inline void backward_pairs(bf16* dqkv, const bf16* dout, const bf16* qkv, const float* lse, const Sizes& s, long head,
                            void* scratch) {
   const long n = s.tokens, keys = up32(n), columns = up16(n), d = up32(s.size);
   const BackwardPairs h(scratch, s);
-  const RowsOf<Half> dq = s.part(dqkv, head, 0), dk = s.part(dqkv, head, 1), dv = s.part(dqkv, head, 2);
-  const RowsOf<const Half> q = s.part(qkv, head, 0), k = s.part(qkv, head, 1), dy = s.outs(dout, head);
+  const RowsOf<bf16> dq = s.part(dqkv, head, 0), dk = s.part(dqkv, head, 1), dv = s.part(dqkv, head, 2);
+  const RowsOf<const bf16> q = s.part(qkv, head, 0), k = s.part(qkv, head, 1), dy = s.outs(dout, head);
   copy_rows(h.q, q, n, s.size);
   copy_rows(h.k, k, n, s.size);
   copy_rows(h.v, s.part(qkv, head, 2), n, s.size);

@@ -15,7 +15,7 @@ inline long up32(long n) { return (n + 31) / 32 * 32; }
 inline __m512i pair_row(vfloat even, vfloat odd) { return (__m512i)_mm512_cvtne2ps_pbh((__m512)odd, (__m512)even); }
 
 /** The 32 values of two vectors next to each other, as bf16. */
-inline void store_halves(Half* to, vfloat first, vfloat second) { _mm512_storeu_si512(to, pair_row(first, second)); }
+inline void store_halves(bf16* to, vfloat first, vfloat second) { _mm512_storeu_si512(to, pair_row(first, second)); }
 
 /** Pairs (even[i], odd[i]) of two rows of 32 values: 16 pairs in `low`, 16 in `high`. */
 inline void interleave(__m512i even, __m512i odd, void* low, void* high) {
@@ -26,12 +26,12 @@ inline void interleave(__m512i even, __m512i odd, void* low, void* high) {
   _mm512_storeu_si512(high, _mm512_permutex2var_epi16(even, second, odd));
 }
 
-inline __m512i load_halves(const Half* p, long n) {
+inline __m512i load_halves(const bf16* p, long n) {
   return n >= 32 ? _mm512_loadu_si512(p) : _mm512_maskz_loadu_epi16((__mmask32)((1ull << (n > 0 ? n : 0)) - 1), p);
 }
 
 /** to[rows up to 16][size up to 32] = from, zeros outside. */
-inline void copy_rows(Half* to, RowsOf<const Half> from, long rows, long size) {
+inline void copy_rows(bf16* to, RowsOf<const bf16> from, long rows, long size) {
   const long stride = up32(size);
   for (long i = 0; i < up16(rows); i++)
     for (long d = 0; d < stride; d += 32)
@@ -39,20 +39,20 @@ inline void copy_rows(Half* to, RowsOf<const Half> from, long rows, long size) {
 }
 
 /** b by pairs of rows: to[up32(rows)/2][up32(size)] pairs, zeros outside. */
-inline void pair_rows(Half* to, RowsOf<const Half> from, long rows, long size) {
+inline void pair_rows(bf16* to, RowsOf<const bf16> from, long rows, long size) {
   const long width = up32(size);
   for (long i = 0; i < up32(rows); i += 2)
     for (long d = 0; d < width; d += 32) {
       __m512i even = i < rows ? load_halves(from[i] + d, size - d) : __m512i{};
       __m512i odd = i + 1 < rows ? load_halves(from[i + 1] + d, size - d) : __m512i{};
-      Half* at = to + i * width + 2 * d;
+      bf16* at = to + i * width + 2 * d;
       interleave(even, odd, at, at + 32);
     }
 }
 
 /** Transposes pairs: to[stride of `columns` pairs] row r = pair r of rows first..first+15 of `from`, whose width is
  * even. */
-inline void turn_pairs(void* to, long columns, const Half* from, long from_stride, long pairs) {
+inline void turn_pairs(void* to, long columns, const bf16* from, long from_stride, long pairs) {
   Rows rows{reinterpret_cast<const float*>(from), from_stride / 2};
   transpose<vfloat>(static_cast<float*>(to), columns, rows, 0, 16, static_cast<int>(pairs));
 }
@@ -75,7 +75,7 @@ struct Tiles {
 };
 
 template <int kRows, int kVecs>
-inline void tile_block(float* c, long ldc, const Half* a, long lda, const Half* b, long ldb, long k, bool add) {
+inline void tile_block(float* c, long ldc, const bf16* a, long lda, const bf16* b, long ldb, long k, bool add) {
   if (add) {
     _tile_loadd(0, c, ldc * 4);
     if constexpr (kVecs > 1) _tile_loadd(1, c + 16, ldc * 4);
@@ -104,13 +104,13 @@ inline void tile_block(float* c, long ldc, const Half* a, long lda, const Half* 
 }
 
 /** Strides of a and c in values, of b in pairs; k a multiple of 32; rows and columns are rounded up to 16. */
-inline void pair_product(float* c, long ldc, const Half* a, long lda, const Half* b, long ldb, long rows, long columns,
+inline void pair_product(float* c, long ldc, const bf16* a, long lda, const bf16* b, long ldb, long rows, long columns,
                          long k, bool add) {
   asm volatile("" ::: "memory");  // GCC 12 does not know that a tile load reads
   for (long i = 0; i < rows; i += 32)
     for (long j = 0; j < columns; j += 32) {
       float* to = c + i * ldc + j;
-      const Half *left = a + i * lda, *right = b + 2 * j;
+      const bf16 *left = a + i * lda, *right = b + 2 * j;
       bool tall = rows - i > 16, wide = columns - j > 16;
       if (tall && wide) tile_block<2, 2>(to, ldc, left, lda, right, ldb, k, add);
       if (tall && !wide) tile_block<2, 1>(to, ldc, left, lda, right, ldb, k, add);
@@ -127,7 +127,7 @@ struct Tiles {
 };
 
 /** Strides of a and c in values, of b in pairs; k even; columns are rounded up to 16. */
-inline void pair_product(float* c, long ldc, const Half* a, long lda, const Half* b, long ldb, long rows, long columns,
+inline void pair_product(float* c, long ldc, const bf16* a, long lda, const bf16* b, long ldb, long rows, long columns,
                          long k, bool add) {
   for_tiles(
       rows, up16(columns) / 16, SK_TILE(long row, long vec) {

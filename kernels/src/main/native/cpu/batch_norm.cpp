@@ -3,12 +3,11 @@
 //   rstd = 1 / sqrt(var + eps), var biased; dx = rstd * (dy - mean(dy) - xhat * mean(dy * xhat)), xhat = (x - mean)
 //   rstd running = (1 - momentum) running + momentum * batch, with the unbiased variance (R - 1; 1 if R is 1)
 //
-//   Shapes   x, y, dx, dy [R, D]; mean, rstd, running_mean, running_var [D]; any R, D >= 1
+//   Shapes   x, y, dx, dy [R, D], f32 or bf16; mean, rstd, running_mean, running_var [D]; any R, D >= 1
 //   Tiles    64 columns a task over all rows; sums in blocks of 64 rows, then over the blocks: the error of an f32 sum
 //            grows with 64 + R/64, not R
-//   Traffic  forward reads 4RD bytes (its three passes hit L2 up to R 4096), writes 4RD; backward reads 8RD, writes 4RD
-//   FLOPs    about 6RD forward, 9RD backward: memory-bound
-//   Source   Ioffe and Szegedy 2015, arXiv:1502.03167
+//   Traffic  f32: forward reads 4RD bytes (its three passes hit L2 up to R 4096), writes 4RD; backward reads 8RD,
+//   writes 4RD FLOPs    about 6RD forward, 9RD backward: memory-bound Source   Ioffe and Szegedy 2015, arXiv:1502.03167
 #include "pool.h"
 #include "sdae_kernels.h"
 #include "simd.h"
@@ -46,11 +45,10 @@ template <typename F>
 void over_strips(long rows, long cols, F f) {
   parallel_range(cols, kColumns, [=](long begin, long end) { f(Strip{begin, end, rows, cols}); });
 }
-}  // namespace
 
-extern "C" {
-void SK(batch_norm_forward)(sk_f32 y, sk_f32 mean, sk_f32 rstd, sk_f32 running_mean, sk_f32 running_var, sk_cf32 x,
-                            int rows, int cols, float eps, float momentum, int training) {
+template <typename T>
+void forward(T* y, float* mean, float* rstd, float* running_mean, float* running_var, const T* x, long rows, long cols,
+             float eps, float momentum, int training) {
   over_strips(rows, cols, [=](Strip strip) {
     float m[kColumns], var[kColumns];
     if (training) {
@@ -82,7 +80,8 @@ void SK(batch_norm_forward)(sk_f32 y, sk_f32 mean, sk_f32 rstd, sk_f32 running_m
   });
 }
 
-void SK(batch_norm_backward)(sk_f32 dx, sk_cf32 dy, sk_cf32 x, sk_cf32 mean, sk_cf32 rstd, int rows, int cols) {
+template <typename T>
+void backward(T* dx, const T* dy, const T* x, const float* mean, const float* rstd, long rows, long cols) {
   over_strips(rows, cols, [=](Strip strip) {
     auto normalized = [=](long row, long c, int n) {
       return (get(x + row * cols + c, n) - get(mean + c, n)) * get(rstd + c, n);
@@ -97,5 +96,19 @@ void SK(batch_norm_backward)(sk_f32 dx, sk_cf32 dy, sk_cf32 x, sk_cf32 mean, sk_
         put(dx + row * cols + c, fma(-normalized(row, c, n), get(mean_dyx + i, n), centred) * get(rstd + c, n), n);
       });
   });
+}
+}  // namespace
+
+extern "C" {
+void SK(batch_norm_forward)(sk_any y, sk_f32 mean, sk_f32 rstd, sk_f32 running_mean, sk_f32 running_var, sk_cany x,
+                            int rows, int cols, float eps, float momentum, int training, int dtype) {
+  with_storage(dtype, [=](auto as) {
+    forward(as(y), mean, rstd, running_mean, running_var, as(x), rows, cols, eps, momentum, training);
+  });
+}
+
+void SK(batch_norm_backward)(sk_any dx, sk_cany dy, sk_cany x, sk_cf32 mean, sk_cf32 rstd, int rows, int cols,
+                             int dtype) {
+  with_storage(dtype, [=](auto as) { backward(as(dx), as(dy), as(x), mean, rstd, rows, cols); });
 }
 }

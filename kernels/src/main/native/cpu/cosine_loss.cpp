@@ -9,12 +9,12 @@
 //   (The released code clamps the norm at 1e-8 there, which gives gradients of up to 1e8.) NaN stays NaN.
 //
 //   Shapes   pred s [F, n, D]; teacher z [F, skip+n, D]; stats: [F*n, 2] = mean, rstd of each token, then five planes
-//            of one value per cosine: t.s, |t|^2, |s|^2, mean t, mean s
+//            of one value per cosine: t.s, |t|^2, |s|^2, mean t, mean s; pred, teacher, dpred f32 or bf16
 //   Tiles    axis 0: one fold a task; it goes over the rows in memory order with the five sums of every channel in
 //            scratch (L1: 20 D bytes), so pred and teacher are read once (twice if centred). axis 1: 16 tokens a task.
 //            Cosines are summed in f64, tasks in order
 //   Center   means are taken about the fold's first row: a channel that is constant has norm 0 exactly
-//   Traffic  forward and backward read 8 F n D bytes, backward writes 4 F n D: the target is never stored
+//   Traffic  f32: forward and backward read 8 F n D bytes, backward writes 4 F n D: the target is never stored
 //   FLOPs    about 13 F n D forward, 8 F n D backward: memory-bound
 //   Source   SdAE engine_pretrain.py, train_one_epoch (cosine_similarity with its default dim=1: axis 0)
 // Rounded before a mean is taken away: a channel that is constant in the teacher must come out as 0, not as what an
@@ -40,25 +40,27 @@ inline vfloat projection(vfloat ts, vfloat tt, vfloat ss) {
 }
 
 /** The inputs and their strides. */
+template <typename T>
 struct Folds {
-  const float *pred, *teacher;
+  const T *pred, *teacher;
   long folds, tokens, cols, skip;
 
   long rows() const { return folds * tokens; }
-  const float* s(long row) const { return pred + row * cols; }
-  const float* z(long row) const { return teacher + (row + (row / tokens + 1) * skip) * cols; }
+  const T* s(long row) const { return pred + row * cols; }
+  const T* z(long row) const { return teacher + (row + (row / tokens + 1) * skip) * cols; }
 };
 
 /** The five planes of `cosines` values behind the token statistics. */
-template <typename T>
+template <typename F>
 struct Planes {
-  T *ts, *tt, *ss, *mean_t, *mean_s;
-  Planes(T* p, long cosines)
+  F *ts, *tt, *ss, *mean_t, *mean_s;
+  Planes(F* p, long cosines)
       : ts(p), tt(p + cosines), ss(p + 2 * cosines), mean_t(p + 3 * cosines), mean_s(p + 4 * cosines) {}
 };
 
 /** mean_t, mean_s of each channel of fold f, about its first row: exact for a constant channel. */
-void channel_means(Planes<float> sum, const Folds& x, const float* token, long f) {
+template <typename T>
+void channel_means(Planes<float> sum, const Folds<T>& x, const float* token, long f) {
   long first = f * x.tokens;
   Moments m0 = {token[2 * first], token[2 * first + 1]};
   for (long r = first + 1; r < first + x.tokens; r++) {
@@ -78,7 +80,8 @@ void channel_means(Planes<float> sum, const Folds& x, const float* token, long f
 }
 
 /** Fold f with one cosine per channel: statistics into `token` and `out`; returns the sum of the cosines. */
-double channels_of_fold(float* token, Planes<float> out, float* scratch, const Folds& x, long f, bool center) {
+template <typename T>
+double channels_of_fold(float* token, Planes<float> out, float* scratch, const Folds<T>& x, long f, bool center) {
   long d = x.cols;
   Planes<float> sum(scratch, d);
   zero_row(scratch, 5 * d);
@@ -112,10 +115,11 @@ double channels_of_fold(float* token, Planes<float> out, float* scratch, const F
 }
 
 /** Tokens [begin, end) with one cosine each; returns the sum of the cosines. */
-double cosines_of_tokens(float* token, Planes<float> out, const Folds& x, long begin, long end) {
+template <typename T>
+double cosines_of_tokens(float* token, Planes<float> out, const Folds<T>& x, long begin, long end) {
   double total = 0;
   for (long r = begin; r < end; r++) {
-    const float *s = x.s(r), *z = x.z(r);
+    const T *s = x.s(r), *z = x.z(r);
     Moments m = moments(z, x.cols);
     token[2 * r] = m.mean;
     token[2 * r + 1] = m.rstd;
@@ -135,8 +139,9 @@ double cosines_of_tokens(float* token, Planes<float> out, const Folds& x, long b
 }
 
 /** dpred of fold f, one cosine per channel; g = -dloss/cosines. */
-void channel_gradient(float* dpred, Planes<const float> stat, const float* token, float* scratch, const Folds& x,
-                      long f, float g) {
+template <typename T>
+void channel_gradient(T* dpred, Planes<const float> stat, const float* token, float* scratch, const Folds<T>& x, long f,
+                      float g) {
   long d = x.cols;
   float *weight = scratch, *slope = scratch + d;
   sweep(0, d, [&](long i, int count) {
@@ -156,7 +161,8 @@ void channel_gradient(float* dpred, Planes<const float> stat, const float* token
 }
 
 /** dpred of tokens [begin, end), one cosine each; g = -dloss/cosines. */
-void token_gradient(float* dpred, Planes<const float> stat, const float* token, const Folds& x, long begin, long end,
+template <typename T>
+void token_gradient(T* dpred, Planes<const float> stat, const float* token, const Folds<T>& x, long begin, long end,
                     float g) {
   for (long r = begin; r < end; r++) {
     Moments m = {token[2 * r], token[2 * r + 1]};
@@ -167,12 +173,9 @@ void token_gradient(float* dpred, Planes<const float> stat, const float* token, 
     });
   }
 }
-}  // namespace
 
-extern "C" {
-void SK(cosine_loss_forward)(sk_f32 loss, sk_f32 stats, sk_cf32 pred, sk_cf32 teacher, int folds, int tokens, int cols,
-                             int skip, int axis, int center) {
-  Folds x = {pred, teacher, folds, tokens, cols, skip};
+template <typename T>
+void forward(float* loss, float* stats, const Folds<T>& x, int axis, int center) {
   long cosines = axis == 0 ? x.folds * x.cols : x.rows();
   long tasks = axis == 0 ? x.folds : ceil_div(x.rows(), kTokens);
   Planes<float> out(stats + 2 * x.rows(), cosines);
@@ -190,10 +193,9 @@ void SK(cosine_loss_forward)(sk_f32 loss, sk_f32 stats, sk_cf32 pred, sk_cf32 te
   loss[0] = static_cast<float>(1.0 - total / static_cast<double>(cosines));
 }
 
-void SK(cosine_loss_backward)(sk_f32 dpred, sk_cf32 dloss, sk_cf32 stats, sk_cf32 pred, sk_cf32 teacher, int folds,
-                              int tokens, int cols, int skip, int axis, int) {
-  Folds x = {pred, teacher, folds, tokens, cols, skip};
-  if ((axis == 0 ? tokens : cols) == 1) {
+template <typename T>
+void backward(T* dpred, const float* dloss, const float* stats, const Folds<T>& x, int axis) {
+  if ((axis == 0 ? x.tokens : x.cols) == 1) {
     zero_row(dpred, x.rows() * x.cols);
     return;
   }
@@ -210,14 +212,36 @@ void SK(cosine_loss_backward)(sk_f32 dpred, sk_cf32 dloss, sk_cf32 stats, sk_cf3
                    [=](long begin, long end) { token_gradient(dpred, stat, stats, x, begin, end, g); });
 }
 
-void SK(normalize_target)(sk_f32 target, sk_cf32 teacher, int folds, int tokens, int cols, int skip) {
-  Folds x = {nullptr, teacher, folds, tokens, cols, skip};
+template <typename T>
+void normalize(T* target, const Folds<T>& x) {
   parallel_range(x.rows(), kTokens, [=](long begin, long end) {
     for (long r = begin; r < end; r++) {
       Moments m = moments(x.z(r), x.cols);
       sweep(0, x.cols,
             [&](long i, int count) { put(target + r * x.cols + i, standardized(x.z(r), m, i, count), count); });
     }
+  });
+}
+}  // namespace
+
+extern "C" {
+void SK(cosine_loss_forward)(sk_f32 loss, sk_f32 stats, sk_cany pred, sk_cany teacher, int folds, int tokens, int cols,
+                             int skip, int axis, int center, int dtype) {
+  with_storage(dtype, [=](auto as) {
+    forward(loss, stats, Folds{as(pred), as(teacher), folds, tokens, cols, skip}, axis, center);
+  });
+}
+
+void SK(cosine_loss_backward)(sk_any dpred, sk_cf32 dloss, sk_cf32 stats, sk_cany pred, sk_cany teacher, int folds,
+                              int tokens, int cols, int skip, int axis, int, int dtype) {
+  with_storage(dtype, [=](auto as) {
+    backward(as(dpred), dloss, stats, Folds{as(pred), as(teacher), folds, tokens, cols, skip}, axis);
+  });
+}
+
+void SK(normalize_target)(sk_any target, sk_cany teacher, int folds, int tokens, int cols, int skip, int dtype) {
+  with_storage(dtype, [=](auto as) {
+    normalize(as(target), Folds{as(teacher), as(teacher), folds, tokens, cols, skip});
   });
 }
 }

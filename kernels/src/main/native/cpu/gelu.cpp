@@ -1,29 +1,48 @@
 // gelu.cpp: y = x Phi(x) = x/2 (1 + erf(x / sqrt(2))) and its gradient dx = dy (Phi(x) + x phi(x)).
 //
-//   Shapes   x, y, dx, dy [n]
+//   Shapes   x, y, dx, dy [n], f32 or bf16
 //   Tiles    16 Ki values a task
-//   Traffic  forward reads 4n bytes, writes 4n; backward reads 8n, writes 4n
-//   FLOPs    about 45n forward, 65n backward (one and two exponentials a value)
-//   Source   Hendrycks and Gimpel 2016, arXiv:1606.08415, the exact form; Phi from simd.h
+//   Traffic  f32: forward reads 4n bytes, writes 4n; backward reads 8n, writes 4n; bf16: half of it
+//   FLOPs    about 30n forward, 35n backward (a quotient of polynomials)
+//   Source   Hendrycks and Gimpel 2016, arXiv:1606.08415, the exact form; vgelu in simd.h
 #include "pool.h"
 #include "sdae_kernels.h"
 #include "simd.h"
 
 namespace {
 constexpr long kChunk = 1 << 14;
+// Lines that will be written are asked for this many values ahead: the core waits for the line that a store misses.
+// Forward of 3200x3072, one thread of a Xeon, Gelem/s f32 (bf16): without 1.67 (1.73), 128 1.98 (1.35), 512 1.97
+// (2.35), 2048 1.75 (1.50).
+constexpr long kAhead = 512;
+
+template <typename T>
+void forward(T* y, const T* x, long n) {
+  parallel_range(n, kChunk, [=](long begin, long end) {
+    sweep(begin, end, [=](long i, int count) {
+      prefetch(y + i + kAhead);
+      put(y + i, vgelu(get(x + i, count)), count);
+    });
+  });
 }
+
+template <typename T>
+void backward(T* dx, const T* dy, const T* x, long n) {
+  parallel_range(n, kChunk, [=](long begin, long end) {
+    sweep(begin, end, [=](long i, int count) {
+      prefetch(dx + i + kAhead);
+      put(dx + i, get(dy + i, count) * vgelu_grad(get(x + i, count)), count);
+    });
+  });
+}
+}  // namespace
 
 extern "C" {
-void SK(gelu_forward)(sk_f32 y, sk_cf32 x, int64_t n) {
-  parallel_range(n, kChunk, [=](long begin, long end) {
-    sweep(begin, end, [=](long i, int count) { put(y + i, vgelu(get(x + i, count)), count); });
-  });
+void SK(gelu_forward)(sk_any y, sk_cany x, int64_t n, int dtype) {
+  with_storage(dtype, [=](auto as) { forward(as(y), as(x), n); });
 }
 
-void SK(gelu_backward)(sk_f32 dx, sk_cf32 dy, sk_cf32 x, int64_t n) {
-  parallel_range(n, kChunk, [=](long begin, long end) {
-    sweep(begin, end,
-          [=](long i, int count) { put(dx + i, get(dy + i, count) * vgelu_grad(get(x + i, count)), count); });
-  });
+void SK(gelu_backward)(sk_any dx, sk_cany dy, sk_cany x, int64_t n, int dtype) {
+  with_storage(dtype, [=](auto as) { backward(as(dx), as(dy), as(x), n); });
 }
 }

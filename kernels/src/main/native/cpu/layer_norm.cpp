@@ -3,11 +3,11 @@
 //   With xhat = (x - mean) * rstd and g = gamma * dy, over the D values of a row:
 //     dx = rstd * (g - mean(g) - xhat * mean(g * xhat));  dgamma += sum over rows of dy * xhat;  dbeta += ... of dy
 //
-//   Shapes   x, y, dx, dy [R, D]; mean, rstd [R]; gamma, beta [D]; any R, D >= 1
+//   Shapes   x, y, dx, dy [R, D], f32 or bf16; mean, rstd [R]; gamma, beta [D]; any R, D >= 1
 //   Tiles    forward: rows of about 16 Ki values a task; the three passes over a row (mean, variance, output) hit L1
 //            backward: 32 rows a task, four at a time, so that a column's partial sums are read and written once per
 //            four rows; partials [tasks, 2, D] in scratch (3 % of the traffic at D 768), added up in task order
-//   Traffic  forward reads 4RD bytes, writes 4RD; backward reads 8RD, writes 4RD
+//   Traffic  f32: forward reads 4RD bytes, writes 4RD; backward reads 8RD, writes 4RD
 //   FLOPs    about 8RD forward, 14RD backward: memory-bound
 //   Source   Ba et al. 2016, arXiv:1607.06450; the variance in two passes, E[x^2] - mean^2 loses digits
 #include "pool.h"
@@ -19,9 +19,41 @@ constexpr long kForwardValues = 1 << 14;
 constexpr long kRowsPerTask = 32;
 constexpr int kRowsAtOnce = 4;
 
+template <typename T>
+void forward(T* y, float* mean, float* rstd, const T* x, const float* gamma, const float* beta, long rows, long cols,
+             float eps) {
+  parallel_range(rows, max_of(1, kForwardValues / cols), [=](long begin, long end) {
+    for (long row = begin; row < end; row++) {
+      const T* in = x + row * cols;
+      T* out = y + row * cols;
+      float m = sum_over(cols,
+                         [=](long i, int n) {
+                           prefetch(out + i);
+                           prefetch(in + cols + i);
+                           return get(in + i, n);
+                         }) /
+                cols;
+      float variance = sum_over(cols,
+                                [=](long i, int n) {
+                                  vfloat d = get(in + i, n) - m;
+                                  return keep(d * d, n);
+                                }) /
+                       cols;
+      float r = 1 / __builtin_sqrtf(variance + eps);
+      mean[row] = m;
+      rstd[row] = r;
+      sweep(0, cols, [=](long i, int n) {
+        put(out + i, fma((get(in + i, n) - m) * r, get(gamma + i, n), get(beta + i, n)), n);
+      });
+    }
+  });
+}
+
+template <typename T>
 struct Backward {
-  float* dx;
-  const float *dy, *x, *gamma, *mean, *rstd;
+  T* dx;
+  const T *dy, *x;
+  const float *gamma, *mean, *rstd;
   long cols;
 
   /** dx of kRows rows from `first` on; adds their part of dgamma and dbeta to the partial sums. */
@@ -31,7 +63,11 @@ struct Backward {
     sweep(0, cols, [&](long i, int n) {
       vfloat scale = get(gamma + i, n), dgamma_sum = get(dgamma + i, n), dbeta_sum = get(dbeta + i, n);
       for (int r = 0; r < kRows; r++) {
-        vfloat d = get(dy + (first + r) * cols + i, n), xhat = normalized(first + r, i, n), g = d * scale;
+        long here = (first + r) * cols + i, next = here + kRows * cols;
+        prefetch(dx + here);
+        prefetch(dy + next);
+        prefetch(x + next);
+        vfloat d = get(dy + here, n), xhat = normalized(first + r, i, n), g = d * scale;
         dgamma_sum = fma(d, xhat, dgamma_sum);
         dbeta_sum += d;
         sum_g[r] += g;
@@ -53,43 +89,17 @@ struct Backward {
 
   vfloat normalized(long row, long i, int n) const { return (get(x + row * cols + i, n) - mean[row]) * rstd[row]; }
 };
-}  // namespace
 
-extern "C" {
-void SK(layer_norm_forward)(sk_f32 y, sk_f32 mean, sk_f32 rstd, sk_cf32 x, sk_cf32 gamma, sk_cf32 beta, int rows,
-                            int cols, float eps) {
-  parallel_range(rows, max_of(1, kForwardValues / cols), [=](long begin, long end) {
-    for (long row = begin; row < end; row++) {
-      const float* in = x + row * cols;
-      float* out = y + row * cols;
-      float m = sum_over(cols, [=](long i, int n) { return get(in + i, n); }) / cols;
-      float variance = sum_over(cols,
-                                [=](long i, int n) {
-                                  vfloat d = get(in + i, n) - m;
-                                  return keep(d * d, n);
-                                }) /
-                       cols;
-      float r = 1 / __builtin_sqrtf(variance + eps);
-      mean[row] = m;
-      rstd[row] = r;
-      sweep(0, cols, [=](long i, int n) {
-        put(out + i, fma((get(in + i, n) - m) * r, get(gamma + i, n), get(beta + i, n)), n);
-      });
-    }
-  });
-}
-
-void SK(layer_norm_backward)(sk_f32 dx, sk_f32 dgamma, sk_f32 dbeta, sk_cf32 dy, sk_cf32 x, sk_cf32 gamma, sk_cf32 mean,
-                             sk_cf32 rstd, int rows, int cols) {
-  long tasks = ceil_div(rows, kRowsPerTask), width = cols;
+template <typename T>
+void backward(Backward<T> b, float* dgamma, float* dbeta, long rows) {
+  long tasks = ceil_div(rows, kRowsPerTask), width = b.cols;
   float* partial = static_cast<float*>(sk_pool_scratch(0, tasks * 2 * width * 4));
-  Backward backward = {dx, dy, x, gamma, mean, rstd, width};
   parallel_for(tasks, [=](long task, int) {
     float *dgamma_part = partial + task * 2 * width, *dbeta_part = dgamma_part + width;
     sweep(0, 2 * width, [=](long i, int n) { put(dgamma_part + i, vfloat{}, n); });
     long row = task * kRowsPerTask, end = min_of(rows, row + kRowsPerTask);
-    for (; row + kRowsAtOnce <= end; row += kRowsAtOnce) backward.rows<kRowsAtOnce>(row, dgamma_part, dbeta_part);
-    for (; row < end; row++) backward.rows<1>(row, dgamma_part, dbeta_part);
+    for (; row + kRowsAtOnce <= end; row += kRowsAtOnce) b.template rows<kRowsAtOnce>(row, dgamma_part, dbeta_part);
+    for (; row < end; row++) b.template rows<1>(row, dgamma_part, dbeta_part);
   });
   parallel_range(width, 1024, [=](long begin, long end) {
     sweep(begin, end, [=](long i, int n) {
@@ -101,6 +111,20 @@ void SK(layer_norm_backward)(sk_f32 dx, sk_f32 dgamma, sk_f32 dbeta, sk_cf32 dy,
       put(dgamma + i, get(dgamma + i, n) + dgamma_sum, n);
       put(dbeta + i, get(dbeta + i, n) + dbeta_sum, n);
     });
+  });
+}
+}  // namespace
+
+extern "C" {
+void SK(layer_norm_forward)(sk_any y, sk_f32 mean, sk_f32 rstd, sk_cany x, sk_cf32 gamma, sk_cf32 beta, int rows,
+                            int cols, float eps, int dtype) {
+  with_storage(dtype, [=](auto as) { forward(as(y), mean, rstd, as(x), gamma, beta, rows, cols, eps); });
+}
+
+void SK(layer_norm_backward)(sk_any dx, sk_f32 dgamma, sk_f32 dbeta, sk_cany dy, sk_cany x, sk_cf32 gamma, sk_cf32 mean,
+                             sk_cf32 rstd, int rows, int cols, int dtype) {
+  with_storage(dtype, [=](auto as) {
+    backward(Backward{as(dx), as(dy), as(x), gamma, mean, rstd, cols}, dgamma, dbeta, rows);
   });
 }
 }

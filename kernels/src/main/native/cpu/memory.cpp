@@ -1,53 +1,48 @@
 // memory.cpp: fill, add, scale, cast, sum of squares over flat memory.
 //
-//   Traffic  fill writes 4n bytes; add reads 8n, writes 4n; scale reads and writes 4n; cast reads 4n (2n), writes 2n
-//   (4n) Tiles    64 Ki values a task: large enough to hide the pool, small enough to balance; sums add up in task
-//   order
+//   Shapes   y, x [n], f32 or bf16
+//   Tiles    64 Ki values a task: large enough to hide the pool, small enough to balance; sums add up in task order
+//   Traffic  with values of s bytes: fill writes sn; add reads 2sn, writes sn; scale reads and writes sn; cast reads 4n
+//            (2n), writes 2n (4n)
 #include "pool.h"
 #include "sdae_kernels.h"
 #include "simd.h"
 
 namespace {
 constexpr long kChunk = 1 << 16;
+
+/** y[i] = f(first, count), `count` values from `first` on, over [0, n). */
+template <typename T, typename F>
+void each(T* y, long n, F f) {
+  parallel_range(n, kChunk, [=](long begin, long end) {
+    sweep(begin, end, [=](long i, int count) { put(y + i, f(i, count), count); });
+  });
+}
 }  // namespace
 
 extern "C" {
-void SK(fill)(sk_f32 y, int64_t n, float value) {
-  parallel_range(n, kChunk, [=](long begin, long end) {
-    sweep(begin, end, [=](long i, int count) { put(y + i, splat(value), count); });
+void SK(fill)(sk_any y, int64_t n, float value, int dtype) {
+  with_storage(dtype, [=](auto as) { each(as(y), n, [=](long, int) { return splat(value); }); });
+}
+
+void SK(add)(sk_any y, sk_cany x, int64_t n, int dtype) {
+  with_storage(dtype, [=](auto as) {
+    each(as(y), n,
+         [sum = as(y), term = as(x)](long i, int count) { return get(sum + i, count) + get(term + i, count); });
   });
 }
 
-void SK(add)(sk_f32 y, sk_cf32 x, int64_t n) {
-  parallel_range(n, kChunk, [=](long begin, long end) {
-    sweep(begin, end, [=](long i, int count) { put(y + i, get(y + i, count) + get(x + i, count), count); });
-  });
-}
-
-void SK(scale)(sk_f32 y, int64_t n, float scale) {
-  parallel_range(n, kChunk, [=](long begin, long end) {
-    sweep(begin, end, [=](long i, int count) { put(y + i, get(y + i, count) * scale, count); });
-  });
+void SK(scale)(sk_any y, int64_t n, float scale, int dtype) {
+  with_storage(
+      dtype, [=](auto as) { each(as(y), n, [=, x = as(y)](long i, int count) { return get(x + i, count) * scale; }); });
 }
 
 void SK(cast_f32_bf16)(sk_bf16 y, sk_cf32 x, int64_t n) {
-  parallel_range(n, kChunk, [=](long begin, long end) {
-    for (long i = begin; i < end; i++) {
-      uint32_t bits;
-      __builtin_memcpy(&bits, x + i, 4);
-      uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-      y[i] = static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? (bits >> 16) | 0x40u : rounded);
-    }
-  });
+  each(Storage<bf16>()(y), n, [=](long i, int count) { return get(x + i, count); });
 }
 
 void SK(cast_bf16_f32)(sk_f32 y, sk_cbf16 x, int64_t n) {
-  parallel_range(n, kChunk, [=](long begin, long end) {
-    for (long i = begin; i < end; i++) {
-      uint32_t bits = static_cast<uint32_t>(x[i]) << 16;
-      __builtin_memcpy(y + i, &bits, 4);
-    }
-  });
+  each(y, n, [low = Storage<bf16>()(x)](long i, int count) { return get(low + i, count); });
 }
 
 double SK(sum_squares)(sk_cf32 x, int64_t n) {

@@ -6,13 +6,14 @@
 //   backward dprojected[s, i] = dtokens[s, 1+i];  dcls += sum_s dtokens[s, 0];  dpos[0] likewise;
 //            dpos[1+j] += sum over (s, i) with ids[s, i] = j of dtokens[s, 1+i]
 //
-//   Shapes   images [B, C, height, width]; patches [B, n, C*p*p]; tokens [S, 1+n, D]; pos [1+L, D]; ids [.., n] or null
+//   Shapes   images [B, C, height, width]; patches [B, n, C*p*p]; projected [S, n, D], tokens [S, 1+n, D]; cls [D],
+//            pos [1+L, D]; ids [.., n] or null; patches, projected, tokens and their gradients f32 or bf16
 //   Tiles    gather: 32 patches a task; only the chosen patches are read, so the student never touches masked pixels.
 //            embed: one sequence a task. dcls, dpos: one block of 64 columns a task, which walks all rows in order and
 //            alone writes its columns: no atomics, any order of ids, the same bits for every thread count
-//   Traffic  gather reads and writes 4 B n P bytes; embed reads 8 S n D, writes 4 S (1+n) D; backward reads 4 S (1+n)
-//   D,
-//            writes 4 S n D; with dpos it reads dtokens once more and updates one table row (cached) per token
+//   Traffic  f32: gather reads and writes 4 B n P bytes; embed reads 8 S n D, writes 4 S (1+n) D; backward reads
+//            4 S (1+n) D, writes 4 S n D; with dpos it reads dtokens once more and updates one table row (cached) per
+//            token
 //   Source   Dosovitskiy et al. 2020, arXiv:2010.11929, equation 1; only the needed patches: arXiv:2111.06377
 #include "pool.h"
 #include "rows.h"
@@ -21,18 +22,17 @@
 namespace {
 constexpr long kPatches = 32;
 constexpr long kColumns = 64;
-}  // namespace
 
-extern "C" {
-void SK(patch_gather)(sk_f32 patches, sk_cf32 images, sk_ci32 ids, int batch, int channels, int height, int width,
-                      int patch, int n) {
+template <typename T>
+void gather(T* patches, const float* images, const int32_t* ids, long batch, int channels, int height, int width,
+            int patch, long n) {
   long grid = width / patch, plane = static_cast<long>(height) * width;
   long values = static_cast<long>(channels) * patch * patch;
-  parallel_range(static_cast<long>(batch) * n, kPatches, [=](long begin, long end) {
+  parallel_range(batch * n, kPatches, [=](long begin, long end) {
     for (long row = begin; row < end; row++) {
       long id = ids ? ids[row] : row % n;
-      sk_cf32 corner = images + row / n * channels * plane + id / grid * patch * width + id % grid * patch;
-      sk_f32 out = patches + row * values;
+      const float* corner = images + row / n * channels * plane + id / grid * patch * width + id % grid * patch;
+      T* out = patches + row * values;
       for (int c = 0; c < channels; c++)
         for (int y = 0; y < patch; y++, out += patch)
           copy_row(out, corner + c * plane + static_cast<long>(y) * width, patch);
@@ -40,11 +40,11 @@ void SK(patch_gather)(sk_f32 patches, sk_cf32 images, sk_ci32 ids, int batch, in
   });
 }
 
-void SK(embed_tokens_forward)(sk_f32 tokens, sk_cf32 projected, sk_cf32 cls, sk_cf32 pos, sk_ci32 ids, int sequences,
-                              int n, int cols) {
-  long d = cols;
+template <typename T>
+void embed(T* tokens, const T* projected, const float* cls, const float* pos, const int32_t* ids, long sequences,
+           long n, long d) {
   parallel_for(sequences, [=](long s, int) {
-    sk_f32 out = tokens + s * (n + 1) * d;
+    T* out = tokens + s * (n + 1) * d;
     add_rows(out, cls, pos, d);
     for (long i = 0; i < n; i++) {
       long id = ids ? ids[s * n + i] : i;
@@ -53,9 +53,10 @@ void SK(embed_tokens_forward)(sk_f32 tokens, sk_cf32 projected, sk_cf32 cls, sk_
   });
 }
 
-void SK(embed_tokens_backward)(sk_f32 dprojected, sk_f32 dcls, sk_f32 dpos, sk_cf32 dtokens, sk_ci32 ids, int sequences,
-                               int n, int cols) {
-  long d = cols, stride = (n + 1) * d;
+template <typename T>
+void embed_gradient(T* dprojected, float* dcls, float* dpos, const T* dtokens, const int32_t* ids, long sequences,
+                    long n, long d) {
+  long stride = (n + 1) * d;
   parallel_for(sequences, [=](long s, int) { copy_row(dprojected + s * n * d, dtokens + s * stride + d, n * d); });
   if (!dcls && !dpos) return;
   parallel_range(d, kColumns, [=](long begin, long end) {
@@ -67,9 +68,27 @@ void SK(embed_tokens_backward)(sk_f32 dprojected, sk_f32 dcls, sk_f32 dpos, sk_c
     add_rows(dpos + begin, dpos + begin, sum, width);
     for (long s = 0; s < sequences; s++)
       for (long i = 0; i < n; i++) {
-        sk_f32 row = dpos + (1 + (ids ? ids[s * n + i] : i)) * d + begin;
+        float* row = dpos + (1 + (ids ? ids[s * n + i] : i)) * d + begin;
         add_rows(row, row, dtokens + s * stride + (1 + i) * d + begin, width);
       }
   });
+}
+}  // namespace
+
+extern "C" {
+void SK(patch_gather)(sk_any patches, sk_cf32 images, sk_ci32 ids, int batch, int channels, int height, int width,
+                      int patch, int n, int dtype) {
+  with_storage(dtype, [=](auto as) { gather(as(patches), images, ids, batch, channels, height, width, patch, n); });
+}
+
+void SK(embed_tokens_forward)(sk_any tokens, sk_cany projected, sk_cf32 cls, sk_cf32 pos, sk_ci32 ids, int sequences,
+                              int n, int cols, int dtype) {
+  with_storage(dtype, [=](auto as) { embed(as(tokens), as(projected), cls, pos, ids, sequences, n, cols); });
+}
+
+void SK(embed_tokens_backward)(sk_any dprojected, sk_f32 dcls, sk_f32 dpos, sk_cany dtokens, sk_ci32 ids, int sequences,
+                               int n, int cols, int dtype) {
+  with_storage(dtype,
+               [=](auto as) { embed_gradient(as(dprojected), dcls, dpos, as(dtokens), ids, sequences, n, cols); });
 }
 }

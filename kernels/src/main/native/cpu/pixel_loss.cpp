@@ -4,10 +4,10 @@
 //   loss = mean over patches of the mean over P of (s - t)^2;  ds = 2 dloss/(B M P) (s - t)
 //
 //   Shapes   pred s [B, M, P], values row, column, channel; images [B, C, height, width]; ids [B, M];
-//            stats [B, M, 2] = mean, rstd of each patch (0, 1 without norm_pix)
+//            stats [B, M, 2] = mean, rstd of each patch (0, 1 without norm_pix); pred, dpred f32 or bf16
 //   Tiles    16 patches a task; the target is read from the image into P floats of scratch (L1), never stored;
 //            a patch's error is summed in f32 (lanes), patches and tasks in f64, in order
-//   Traffic  forward and backward read 8 B M P bytes, backward writes 4 B M P
+//   Traffic  f32: forward and backward read 8 B M P bytes, backward writes 4 B M P
 //   Source   He et al. 2021, arXiv:2111.06377, section 3 (reconstruction target)
 #include "pool.h"
 #include "rows.h"
@@ -34,13 +34,10 @@ struct Pixels {
         for (long x = 0; x < patch; x++) target[(y * patch + x) * channels + c] = corner[(c * height + y) * width + x];
   }
 };
-}  // namespace
 
-extern "C" {
-void SK(pixel_loss_forward)(sk_f32 loss, sk_f32 stats, sk_cf32 pred, sk_cf32 images, sk_ci32 ids, int batch,
-                            int channels, int height, int width, int patch, int count, int norm_pix) {
-  Pixels pixels = {images, ids, channels, height, width, patch, count};
-  long n = pixels.values(), rows = static_cast<long>(batch) * count, tasks = ceil_div(rows, kPatches);
+template <typename T>
+void forward(float* loss, float* stats, const T* pred, const Pixels& pixels, long rows, int norm_pix) {
+  long n = pixels.values(), tasks = ceil_div(rows, kPatches);
   double* partial = static_cast<double*>(sk_pool_scratch(0, tasks * 8));
   parallel_for(tasks, [=](long task, int thread) {
     float* t = static_cast<float*>(sk_thread_scratch(thread, n * 4));
@@ -62,10 +59,9 @@ void SK(pixel_loss_forward)(sk_f32 loss, sk_f32 stats, sk_cf32 pred, sk_cf32 ima
   loss[0] = static_cast<float>(total / (static_cast<double>(rows) * static_cast<double>(n)));
 }
 
-void SK(pixel_loss_backward)(sk_f32 dpred, sk_cf32 dloss, sk_cf32 stats, sk_cf32 pred, sk_cf32 images, sk_ci32 ids,
-                             int batch, int channels, int height, int width, int patch, int count, int) {
-  Pixels pixels = {images, ids, channels, height, width, patch, count};
-  long n = pixels.values(), rows = static_cast<long>(batch) * count;
+template <typename T>
+void backward(T* dpred, const float* dloss, const float* stats, const T* pred, const Pixels& pixels, long rows) {
+  long n = pixels.values();
   vfloat scale = splat(static_cast<float>(2.0 * dloss[0] / (static_cast<double>(rows) * static_cast<double>(n))));
   parallel_for(ceil_div(rows, kPatches), [=](long task, int thread) {
     float* t = static_cast<float*>(sk_thread_scratch(thread, n * 4));
@@ -76,5 +72,21 @@ void SK(pixel_loss_backward)(sk_f32 dpred, sk_cf32 dloss, sk_cf32 stats, sk_cf32
             [=](long i, int lanes) { put(dpred + r * n + i, scale * error(pred + r * n, t, m, i, lanes), lanes); });
     }
   });
+}
+}  // namespace
+
+extern "C" {
+void SK(pixel_loss_forward)(sk_f32 loss, sk_f32 stats, sk_cany pred, sk_cf32 images, sk_ci32 ids, int batch,
+                            int channels, int height, int width, int patch, int count, int norm_pix, int dtype) {
+  Pixels pixels = {images, ids, channels, height, width, patch, count};
+  with_storage(dtype,
+               [=](auto as) { forward(loss, stats, as(pred), pixels, static_cast<long>(batch) * count, norm_pix); });
+}
+
+void SK(pixel_loss_backward)(sk_any dpred, sk_cf32 dloss, sk_cf32 stats, sk_cany pred, sk_cf32 images, sk_ci32 ids,
+                             int batch, int channels, int height, int width, int patch, int count, int, int dtype) {
+  Pixels pixels = {images, ids, channels, height, width, patch, count};
+  with_storage(dtype,
+               [=](auto as) { backward(as(dpred), dloss, stats, as(pred), pixels, static_cast<long>(batch) * count); });
 }
 }

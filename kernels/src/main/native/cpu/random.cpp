@@ -4,7 +4,7 @@
 //
 //   Shapes   out [R, C]; ids [R]; key [4] = {seed lo, seed hi, epoch, purpose}
 //   Tiles    kLanes / 2 blocks of four numbers at once, one block in each 64-bit lane (the product of two 32-bit words
-//            fills it); rows of about 16 Ki numbers a task
+//            fills it); rows of about 4 Ki numbers a task
 //   Traffic  writes 4RC bytes
 //   FLOPs    none; 20 multiplications of 32 bits a block of four numbers: compute-bound
 //   Source   Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3
@@ -14,7 +14,7 @@
 
 namespace {
 constexpr int kBlocks = kLanes / 2;
-constexpr long kValues = 1 << 14;
+constexpr long kValues = 1 << 12;
 
 // A 32-bit word in the low half of each lane; the high half is never looked at.
 typedef uint64_t vword __attribute__((vector_size(kLanes * 4)));

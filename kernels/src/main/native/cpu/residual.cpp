@@ -1,8 +1,8 @@
 // residual.cpp: y = x + scale[sample] * branch and its gradient; the scales of stochastic depth.
 //
-//   Shapes   x, branch, y, dy, dbranch [S, n]; scale, uniform [S]
+//   Shapes   x, branch, y, dy, dbranch [S, n], f32 or bf16; scale, uniform [S]
 //   Tiles    64 Ki values of the flat [S * n] a task, cut where a sample ends
-//   Traffic  forward reads 8Sn bytes, writes 4Sn; backward reads 4Sn, writes 4Sn
+//   Traffic  f32: forward reads 8Sn bytes, writes 4Sn; backward reads 4Sn, writes 4Sn
 //   FLOPs    2Sn forward, Sn backward: memory-bound
 //   Source   Huang et al. 2016, arXiv:1603.09382, with the kept branches scaled by 1 / (1 - rate)
 #include "pool.h"
@@ -23,19 +23,30 @@ void over_samples(const float* scale, long samples, long per_sample, F f) {
     }
   });
 }
-}  // namespace
 
-extern "C" {
-void SK(residual_forward)(sk_f32 y, sk_cf32 x, sk_cf32 branch, sk_cf32 scale, int samples, int64_t per_sample) {
+template <typename T>
+void forward(T* y, const T* x, const T* branch, const float* scale, long samples, long per_sample) {
   over_samples(scale, samples, per_sample, [=](long begin, long end, float s) {
     sweep(begin, end, [=](long i, int n) { put(y + i, fma(get(branch + i, n), splat(s), get(x + i, n)), n); });
   });
 }
 
-void SK(residual_backward)(sk_f32 dbranch, sk_cf32 dy, sk_cf32 scale, int samples, int64_t per_sample) {
+template <typename T>
+void backward(T* dbranch, const T* dy, const float* scale, long samples, long per_sample) {
   over_samples(scale, samples, per_sample, [=](long begin, long end, float s) {
     sweep(begin, end, [=](long i, int n) { put(dbranch + i, get(dy + i, n) * s, n); });
   });
+}
+}  // namespace
+
+extern "C" {
+void SK(residual_forward)(sk_any y, sk_cany x, sk_cany branch, sk_cf32 scale, int samples, int64_t per_sample,
+                          int dtype) {
+  with_storage(dtype, [=](auto as) { forward(as(y), as(x), as(branch), scale, samples, per_sample); });
+}
+
+void SK(residual_backward)(sk_any dbranch, sk_cany dy, sk_cf32 scale, int samples, int64_t per_sample, int dtype) {
+  with_storage(dtype, [=](auto as) { backward(as(dbranch), as(dy), scale, samples, per_sample); });
 }
 
 void SK(drop_path_scale)(sk_f32 scale, sk_cf32 uniform, int samples, float rate) {

@@ -78,11 +78,11 @@ void sk_download_ints(int32_t* to, int64_t offset, sk_ci32 from, int64_t n);
 /* KERNELS BEGIN: one implementation per instruction set; the Makefile collects these names. */
 
 /* memory.cpp: flat vectors of n values. */
-void sk_fill(sk_f32 y, int64_t n, float value);
+void sk_fill(sk_any y, int64_t n, float value, int dtype);
 /** y += x. */
-void sk_add(sk_f32 y, sk_cf32 x, int64_t n);
+void sk_add(sk_any y, sk_cany x, int64_t n, int dtype);
 /** y *= scale. */
-void sk_scale(sk_f32 y, int64_t n, float scale);
+void sk_scale(sk_any y, int64_t n, float scale, int dtype);
 /** Round to nearest even; NaN stays NaN. */
 void sk_cast_f32_bf16(sk_bf16 y, sk_cf32 x, int64_t n);
 void sk_cast_bf16_f32(sk_f32 y, sk_cbf16 x, int64_t n);
@@ -116,19 +116,20 @@ void sk_attention_backward(sk_any dqkv, sk_cany dout, sk_cany qkv, sk_cany out, 
                            int heads, int head_size, int dtype);
 
 /* layer_norm.cpp: x, y [R, D]; mean, rstd [R]; gamma, beta [D]. */
-void sk_layer_norm_forward(sk_f32 y, sk_f32 mean, sk_f32 rstd, sk_cf32 x, sk_cf32 gamma, sk_cf32 beta, int rows,
-                           int cols, float eps);
-void sk_layer_norm_backward(sk_f32 dx, sk_f32 dgamma, sk_f32 dbeta, sk_cf32 dy, sk_cf32 x, sk_cf32 gamma, sk_cf32 mean,
-                            sk_cf32 rstd, int rows, int cols);
+void sk_layer_norm_forward(sk_any y, sk_f32 mean, sk_f32 rstd, sk_cany x, sk_cf32 gamma, sk_cf32 beta, int rows,
+                           int cols, float eps, int dtype);
+void sk_layer_norm_backward(sk_any dx, sk_f32 dgamma, sk_f32 dbeta, sk_cany dy, sk_cany x, sk_cf32 gamma, sk_cf32 mean,
+                            sk_cf32 rstd, int rows, int cols, int dtype);
 
 /* gelu.cpp: y = x/2 (1 + erf(x/sqrt(2))). dx may be dy. */
-void sk_gelu_forward(sk_f32 y, sk_cf32 x, int64_t n);
-void sk_gelu_backward(sk_f32 dx, sk_cf32 dy, sk_cf32 x, int64_t n);
+void sk_gelu_forward(sk_any y, sk_cany x, int64_t n, int dtype);
+void sk_gelu_backward(sk_any dx, sk_cany dy, sk_cany x, int64_t n, int dtype);
 
 /* residual.cpp: y = x + scale[sample] * branch, each [samples, per_sample]; scale [samples] nullable (1). */
-void sk_residual_forward(sk_f32 y, sk_cf32 x, sk_cf32 branch, sk_cf32 scale, int samples, int64_t per_sample);
+void sk_residual_forward(sk_any y, sk_cany x, sk_cany branch, sk_cf32 scale, int samples, int64_t per_sample,
+                         int dtype);
 /** dbranch = scale[sample] * dy (the gradient of x is dy itself). */
-void sk_residual_backward(sk_f32 dbranch, sk_cf32 dy, sk_cf32 scale, int samples, int64_t per_sample);
+void sk_residual_backward(sk_any dbranch, sk_cany dy, sk_cf32 scale, int samples, int64_t per_sample, int dtype);
 /** scale[i] = floor(1 - rate + uniform[i]) / (1 - rate): 0 drops the sample's branch. */
 void sk_drop_path_scale(sk_f32 scale, sk_cf32 uniform, int samples, float rate);
 
@@ -142,35 +143,35 @@ void sk_patch_mask(sk_i32 ids_keep, sk_i32 ids_masked, sk_i32 ids_restore, sk_cf
 /* patch_embed.cpp */
 /** patches [B, n, P] = the patches ids [B, n] (nullable: all, n = L) of images [B, C, height, width], values in the
  *  order channel, row, column. */
-void sk_patch_gather(sk_f32 patches, sk_cf32 images, sk_ci32 ids, int batch, int channels, int height, int width,
-                     int patch, int n);
+void sk_patch_gather(sk_any patches, sk_cf32 images, sk_ci32 ids, int batch, int channels, int height, int width,
+                     int patch, int n, int dtype);
 /** tokens [S, 1+n, D]: tokens[s, 0] = cls + pos[0]; tokens[s, 1+i] = projected[s, i] + pos[1 + ids[s, i]].
  *  projected [S, n, D], cls [D], pos [1+L, D], ids [S, n] nullable (i itself). */
-void sk_embed_tokens_forward(sk_f32 tokens, sk_cf32 projected, sk_cf32 cls, sk_cf32 pos, sk_ci32 ids, int sequences,
-                             int n, int cols);
+void sk_embed_tokens_forward(sk_any tokens, sk_cany projected, sk_cf32 cls, sk_cf32 pos, sk_ci32 ids, int sequences,
+                             int n, int cols, int dtype);
 /** dprojected (written), dcls, dpos (added to, nullable: fixed). */
-void sk_embed_tokens_backward(sk_f32 dprojected, sk_f32 dcls, sk_f32 dpos, sk_cf32 dtokens, sk_ci32 ids, int sequences,
-                              int n, int cols);
+void sk_embed_tokens_backward(sk_any dprojected, sk_f32 dcls, sk_f32 dpos, sk_cany dtokens, sk_ci32 ids, int sequences,
+                              int n, int cols, int dtype);
 
 /* token_gather.cpp */
 /** y [B, 1+L, D]: y[b, 0] = x[b, 0] + pos[0]; y[b, 1+j] = (ids_restore[b, j] < V ? x[b, 1 + ids_restore[b, j]]
  *  : mask_token) + pos[1+j]. x [B, 1+V, D], mask_token [D], pos [1+L, D], ids_restore [B, L]. */
-void sk_unshuffle_forward(sk_f32 y, sk_cf32 x, sk_cf32 mask_token, sk_cf32 pos, sk_ci32 ids_restore, int batch,
-                          int patches, int visible, int cols);
+void sk_unshuffle_forward(sk_any y, sk_cany x, sk_cf32 mask_token, sk_cf32 pos, sk_ci32 ids_restore, int batch,
+                          int patches, int visible, int cols, int dtype);
 /** dx (written), dmask_token (added to). */
-void sk_unshuffle_backward(sk_f32 dx, sk_f32 dmask_token, sk_cf32 dy, sk_ci32 ids_restore, int batch, int patches,
-                           int visible, int cols);
+void sk_unshuffle_backward(sk_any dx, sk_f32 dmask_token, sk_cany dy, sk_ci32 ids_restore, int batch, int patches,
+                           int visible, int cols, int dtype);
 /** y [B, M, D]: y[b, i] = x[b, 1 + ids[b, i]]; x [B, 1+L, D], ids [B, M]. */
-void sk_gather_tokens_forward(sk_f32 y, sk_cf32 x, sk_ci32 ids, int batch, int patches, int count, int cols);
+void sk_gather_tokens_forward(sk_any y, sk_cany x, sk_ci32 ids, int batch, int patches, int count, int cols, int dtype);
 /** dx[b, 0] = 0; dx[b, 1+j] = dy[b, r] with r = ids_restore[b, j] - first if 0 <= r < M, else 0. */
-void sk_gather_tokens_backward(sk_f32 dx, sk_cf32 dy, sk_ci32 ids_restore, int batch, int patches, int first, int count,
-                               int cols);
+void sk_gather_tokens_backward(sk_any dx, sk_cany dy, sk_ci32 ids_restore, int batch, int patches, int first, int count,
+                               int cols, int dtype);
 /** y [B, D] = mean of x[b, 1..N-1]; x [B, N, D]. */
-void sk_mean_pool_forward(sk_f32 y, sk_cf32 x, int batch, int tokens, int cols);
-void sk_mean_pool_backward(sk_f32 dx, sk_cf32 dy, int batch, int tokens, int cols);
+void sk_mean_pool_forward(sk_any y, sk_cany x, int batch, int tokens, int cols, int dtype);
+void sk_mean_pool_backward(sk_any dx, sk_cany dy, int batch, int tokens, int cols, int dtype);
 /** y [B, D] = x[b, 0]; its gradient writes zeros elsewhere. */
-void sk_class_token_forward(sk_f32 y, sk_cf32 x, int batch, int tokens, int cols);
-void sk_class_token_backward(sk_f32 dx, sk_cf32 dy, int batch, int tokens, int cols);
+void sk_class_token_forward(sk_any y, sk_cany x, int batch, int tokens, int cols, int dtype);
+void sk_class_token_backward(sk_any dx, sk_cany dy, int batch, int tokens, int cols, int dtype);
 
 /* cosine_loss.cpp: pred [F, n, D] against the standardised tokens of teacher [F, skip+n, D] (its first `skip` rows of
  * every fold are not looked at). Standardised: (z - mean)/sqrt(var + 1e-6) over D, var with divisor D-1.
@@ -178,54 +179,59 @@ void sk_class_token_backward(sk_f32 dx, sk_cf32 dy, int batch, int tokens, int c
  * center 1 (axis 0 only) subtracts each channel's mean over the fold from both sides first.
  * loss [1] = 1 - mean cosine. stats: 2*F*n (mean, rstd of each token), then 5 per cosine: t.s, |t|^2, |s|^2, mean t,
  * mean s. */
-void sk_cosine_loss_forward(sk_f32 loss, sk_f32 stats, sk_cf32 pred, sk_cf32 teacher, int folds, int tokens, int cols,
-                            int skip, int axis, int center);
+void sk_cosine_loss_forward(sk_f32 loss, sk_f32 stats, sk_cany pred, sk_cany teacher, int folds, int tokens, int cols,
+                            int skip, int axis, int center, int dtype);
 /** dpred = dloss[0] * gradient. */
-void sk_cosine_loss_backward(sk_f32 dpred, sk_cf32 dloss, sk_cf32 stats, sk_cf32 pred, sk_cf32 teacher, int folds,
-                             int tokens, int cols, int skip, int axis, int center);
+void sk_cosine_loss_backward(sk_any dpred, sk_cf32 dloss, sk_cf32 stats, sk_cany pred, sk_cany teacher, int folds,
+                             int tokens, int cols, int skip, int axis, int center, int dtype);
 /** The standardised teacher tokens themselves: target [F, n, D]. */
-void sk_normalize_target(sk_f32 target, sk_cf32 teacher, int folds, int tokens, int cols, int skip);
+void sk_normalize_target(sk_any target, sk_cany teacher, int folds, int tokens, int cols, int skip, int dtype);
 
 /* regression_loss.cpp: as cosine_loss, but the mean over all values of (s - t)^2 (kind 0) or smooth L1 with beta 1
  * (kind 1). stats: 2*F*n (mean, rstd of each token). */
-void sk_regression_loss_forward(sk_f32 loss, sk_f32 stats, sk_cf32 pred, sk_cf32 teacher, int folds, int tokens,
-                                int cols, int skip, int kind);
-void sk_regression_loss_backward(sk_f32 dpred, sk_cf32 dloss, sk_cf32 stats, sk_cf32 pred, sk_cf32 teacher, int folds,
-                                 int tokens, int cols, int skip, int kind);
+void sk_regression_loss_forward(sk_f32 loss, sk_f32 stats, sk_cany pred, sk_cany teacher, int folds, int tokens,
+                                int cols, int skip, int kind, int dtype);
+void sk_regression_loss_backward(sk_any dpred, sk_cf32 dloss, sk_cf32 stats, sk_cany pred, sk_cany teacher, int folds,
+                                 int tokens, int cols, int skip, int kind, int dtype);
 
 /* pixel_loss.cpp: pred [B, M, P], values in the order row, column, channel (MAE), against the patches ids [B, M] of
  * images [B, C, height, width]. norm_pix 1 standardises each target patch (divisor P-1, eps 1e-6). loss [1] = mean
  * squared error over the values of a patch, then over patches. stats [2*B*M]: mean, rstd of each patch. */
-void sk_pixel_loss_forward(sk_f32 loss, sk_f32 stats, sk_cf32 pred, sk_cf32 images, sk_ci32 ids, int batch,
-                           int channels, int height, int width, int patch, int count, int norm_pix);
-void sk_pixel_loss_backward(sk_f32 dpred, sk_cf32 dloss, sk_cf32 stats, sk_cf32 pred, sk_cf32 images, sk_ci32 ids,
-                            int batch, int channels, int height, int width, int patch, int count, int norm_pix);
+void sk_pixel_loss_forward(sk_f32 loss, sk_f32 stats, sk_cany pred, sk_cf32 images, sk_ci32 ids, int batch,
+                           int channels, int height, int width, int patch, int count, int norm_pix, int dtype);
+void sk_pixel_loss_backward(sk_any dpred, sk_cf32 dloss, sk_cf32 stats, sk_cany pred, sk_cf32 images, sk_ci32 ids,
+                            int batch, int channels, int height, int width, int patch, int count, int norm_pix,
+                            int dtype);
 
 /* cross_entropy.cpp: loss [1] = mean over rows of -sum_c target * log softmax(logits); logits, target [R, C]; lse [R].
  */
-void sk_cross_entropy_forward(sk_f32 loss, sk_f32 lse, sk_cf32 logits, sk_cf32 target, int rows, int classes);
-void sk_cross_entropy_backward(sk_f32 dlogits, sk_cf32 dloss, sk_cf32 lse, sk_cf32 logits, sk_cf32 target, int rows,
-                               int classes);
+void sk_cross_entropy_forward(sk_f32 loss, sk_f32 lse, sk_cany logits, sk_cf32 target, int rows, int classes,
+                              int dtype);
+void sk_cross_entropy_backward(sk_any dlogits, sk_cf32 dloss, sk_cf32 lse, sk_cany logits, sk_cf32 target, int rows,
+                               int classes, int dtype);
 
 /* batch_norm.cpp: no affine terms; x, y [R, D]; mean, rstd [D]. training 1 normalises by the batch (biased variance)
  * and moves running = (1 - momentum) running + momentum batch (unbiased variance); training 0 normalises by the running
  * values. */
-void sk_batch_norm_forward(sk_f32 y, sk_f32 mean, sk_f32 rstd, sk_f32 running_mean, sk_f32 running_var, sk_cf32 x,
-                           int rows, int cols, float eps, float momentum, int training);
+void sk_batch_norm_forward(sk_any y, sk_f32 mean, sk_f32 rstd, sk_f32 running_mean, sk_f32 running_var, sk_cany x,
+                           int rows, int cols, float eps, float momentum, int training, int dtype);
 /** Gradient of the training form. */
-void sk_batch_norm_backward(sk_f32 dx, sk_cf32 dy, sk_cf32 x, sk_cf32 mean, sk_cf32 rstd, int rows, int cols);
+void sk_batch_norm_backward(sk_any dx, sk_cany dy, sk_cany x, sk_cf32 mean, sk_cf32 rstd, int rows, int cols,
+                            int dtype);
 
 /* adamw.cpp: hyper f32[8] = {lr, beta1, beta2, eps, weight decay, 1 - beta1^t, 1 - beta2^t, gradient scale}. */
 /** g = gradient scale * grad; p *= 1 - lr*decay; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2;
- *  p -= lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps). */
-void sk_adamw(sk_f32 param, sk_f32 m, sk_f32 v, sk_cf32 grad, sk_cf32 hyper, int64_t n);
+ *  p -= lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps). Then grad = 0, low = bf16(p), and sk_ema of teacher and p.
+ *  low, teacher, teacher_low nullable; momentum too without a teacher. */
+void sk_adamw(sk_f32 param, sk_bf16 low, sk_f32 m, sk_f32 v, sk_f32 grad, sk_f32 teacher, sk_bf16 teacher_low,
+              sk_cf32 hyper, sk_cf32 momentum, int64_t n);
 
 /* lars.cpp: hyper f32[4] = {lr, momentum, trust, weight decay}; one tensor of n values; adapt 0 leaves scaling and
  * decay out. */
 void sk_lars(sk_f32 param, sk_f32 mu, sk_cf32 grad, sk_cf32 hyper, int64_t n, int adapt);
 
-/* ema.cpp: teacher += (1 - momentum[0]) * (student - teacher). */
-void sk_ema(sk_f32 teacher, sk_cf32 student, sk_cf32 momentum, int64_t n);
+/* ema.cpp: teacher += (1 - momentum[0]) * (student - teacher); low = bf16(teacher), nullable. */
+void sk_ema(sk_f32 teacher, sk_bf16 low, sk_cf32 student, sk_cf32 momentum, int64_t n);
 
 /* KERNELS END */
 

@@ -67,10 +67,10 @@ class NativeTest {
             Native.sk_set_memory_limit(Native.sk_live_bytes());
             assertThrows(
                     RuntimeException.class,
-                    () -> Native.sk_linear_forward(y, x, weight, 0, rows, width, width),
+                    () -> Native.sk_linear_forward(y, x, weight, 0, rows, width, width, Native.SK_F32),
                     "packing the weight needs scratch");
             Native.sk_set_memory_limit(limit);
-            Native.sk_linear_forward(y, x, weight, 0, rows, width, width);
+            Native.sk_linear_forward(y, x, weight, 0, rows, width, width, Native.SK_F32);
         } finally {
             Native.sk_set_memory_limit(limit);
             Native.sk_set_threads(threads);

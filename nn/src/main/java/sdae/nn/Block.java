@@ -1,6 +1,7 @@
 package sdae.nn;
 
 import java.util.List;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import sdae.tensor.Checks;
 import sdae.tensor.Parameter;
@@ -43,18 +44,29 @@ public final class Block {
     /** x [B, N, D] to the same; the scales [B] are nullable. Without recording, its temporaries are freed at once. */
     public Tensor forward(Tensor x, Tensor attentionScale, Tensor mlpScale) {
         if (x.tape().recording()) {
-            return mlp(attention(x, attentionScale), mlpScale);
+            return mlp(attention(x, attentionScale, UnaryOperator.identity()), mlpScale);
         }
-        return x.tape().scoped(() -> mlp(attention(x, attentionScale), mlpScale));
+        return x.tape().scoped(() -> mlp(attention(x, attentionScale, UnaryOperator.identity()), mlpScale));
     }
 
-    private Tensor attention(Tensor x, Tensor scale) {
+    /**
+     * The block's output at some tokens alone, [B, n, D], for a last block whose other tokens nobody reads: keys and values come
+     * from all tokens, but after attention every token goes on by itself.
+     *
+     * @param pick takes the tokens out of [B, N, D]
+     */
+    public Tensor forwardAt(Tensor x, UnaryOperator<Tensor> pick) {
+        return mlp(attention(x, null, pick), null);
+    }
+
+    private Tensor attention(Tensor x, Tensor scale, UnaryOperator<Tensor> pick) {
         Shape shape = x.shape();
         int batch = shape.size(0);
         int tokens = shape.size(1);
         int width = shape.size(2);
         Tensor packed = qkv.forward(norm1.forward(x)).reshape(batch, tokens, 3, heads, width / heads);
-        return proj.forwardResidual(AttentionOp.apply(packed).reshape(batch, tokens, width), x, scale);
+        Tensor mixed = AttentionOp.apply(packed).reshape(batch, tokens, width);
+        return proj.forwardResidual(pick.apply(mixed), pick.apply(x), scale);
     }
 
     private Tensor mlp(Tensor x, Tensor scale) {

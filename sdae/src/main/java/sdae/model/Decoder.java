@@ -42,18 +42,22 @@ public final class Decoder {
 
     /** latent [B, 1+V, D] to predictions at the masked patches, in shuffle order: [B, M, outputs]. */
     public Tensor forward(Tensor latent, PatchMask mask) {
-        // Norm and head look at one token at a time: the visible ones, which no loss reads, are left out before them.
-        return pred.forward(norm.forward(GatherTokensOp.apply(run(latent, mask), mask)));
+        // After the last attention, each token goes on by itself: the visible ones, which no loss reads, are left out
+        // there.
+        int last = blocks.size() - 1;
+        Tensor x = blocks.get(last).forwardAt(run(latent, mask, last), t -> GatherTokensOp.apply(t, mask));
+        return pred.forward(norm.forward(x));
     }
 
     /** Predictions for every token, class token first: [B, 1+L, outputs]. */
     public Tensor forwardAll(Tensor latent, PatchMask mask) {
-        return pred.forward(norm.forward(run(latent, mask)));
+        return pred.forward(norm.forward(run(latent, mask, blocks.size())));
     }
 
-    private Tensor run(Tensor latent, PatchMask mask) {
+    /** What the first {@code depth} blocks make of the latent tokens and mask tokens, in the order of the patches. */
+    private Tensor run(Tensor latent, PatchMask mask, int depth) {
         Tensor x = UnshuffleOp.apply(embed.forward(latent), maskToken, posEmbed, mask.idsRestore());
-        for (Block block : blocks) {
+        for (Block block : blocks.subList(0, depth)) {
             x = block.forward(x, null, null);
         }
         return x;

@@ -10,21 +10,27 @@ import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import sdae.config.Config;
 import sdae.io.ExitCode;
 import sdae.io.Hashes;
@@ -106,16 +112,17 @@ class RunTest {
         return () -> asked[0]++ < steps ? null : "SIGTERM";
     }
 
-    @Test
-    void stoppingAnywhereAndResumingGivesTheSameBitsForAnyThreadsAndWorkers() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = {"f32", "bf16"})
+    void stoppingAnywhereAndResumingGivesTheSameBitsForAnyThreadsAndWorkers(String dtype) throws IOException {
         Path whole = folder.resolve("whole");
-        run(config("threads=1", "data.workers=0"), whole, false, () -> null);
+        run(config("threads=1", "data.workers=0", "model.dtype=" + dtype), whole, false, () -> null);
         Map<String, String> expected = weights(whole, 7);
         assertEquals(3, expected.size());
         List<String> losses = losses(whole);
         for (int stop : new int[] {1, 3, 6}) {
             Path cut = folder.resolve("cut" + stop);
-            Config other = config("threads=3", "data.workers=2");
+            Config other = config("threads=3", "data.workers=2", "model.dtype=" + dtype);
             Run.Outcome first = run(other, cut, false, after(stop));
             assertFalse(first.finished());
             assertEquals(stop, first.step());
@@ -126,14 +133,16 @@ class RunTest {
         }
     }
 
-    @Test
-    void aThousandStepsOnManyThreadsAllocateNothingAfterTheSecond() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = {"f32", "bf16"})
+    void aThousandStepsOnManyThreadsAllocateNothingAfterTheSecond(String dtype) throws IOException {
         List<Long> live = new ArrayList<>();
         Supplier<String> watch = () -> {
             live.add(Native.sk_live_bytes());
             return null;
         };
-        Config config = config("threads=5", "train.steps=1000", "log.every=1000", "train.accumulate=1");
+        Config config =
+                config("threads=5", "train.steps=1000", "log.every=1000", "train.accumulate=1", "model.dtype=" + dtype);
         assertTrue(run(config, folder.resolve("long"), false, watch).finished());
         assertEquals(1000, live.size());
         assertEquals(1, Set.copyOf(live.subList(2, live.size())).size(), "live bytes: " + new TreeSet<>(live));
@@ -144,6 +153,54 @@ class RunTest {
         return Files.readAllLines(run.resolve("metrics.csv")).stream()
                 .map(line -> String.join(",", List.of(line.split(",", -1)).subList(0, 7)))
                 .toList();
+    }
+
+    /** Pages that this thread touched for the first time since it began: field 10 of proc(5), stat. */
+    private static long minorFaults() {
+        try {
+            String stat = Files.readString(Path.of("/proc/thread-self/stat"));
+            return Long.parseLong(stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1)[7]);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"f32", "bf16"})
+    void aStepTouchesNoNewPagesAfterTheSecondButThoseOfTheJavaHeap(String dtype) throws IOException {
+        var thread = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        List<Long> faults = new ArrayList<>();
+        List<Long> heap = new ArrayList<>();
+        Supplier<String> watch = () -> {
+            faults.add(minorFaults());
+            heap.add(thread.getCurrentThreadAllocatedBytes());
+            return null;
+        };
+        String[] sizes = {"threads=1", "train.steps=40", "train.batch=20", "train.accumulate=1"};
+        Config config = config(with(sizes, "model.dtype=" + dtype));
+        assertTrue(run(config, folder.resolve("faults"), false, watch).finished());
+        long[] fresh = IntStream.range(3, faults.size())
+                .mapToLong(i -> faults.get(i) - faults.get(i - 1) - (heap.get(i) - heap.get(i - 1)) / 4096)
+                .sorted()
+                .toArray();
+        assertTrue(fresh[fresh.length / 2] <= 2, "faults a step: " + Arrays.toString(fresh));
+    }
+
+    private static String[] with(String[] sets, String one) {
+        return Stream.concat(Stream.of(sets), Stream.of(one)).toArray(String[]::new);
+    }
+
+    @Test
+    void lossesInBf16FollowThoseInF32() throws IOException {
+        String[] steps = {"train.steps=60", "train.batch=20", "train.warmup_epochs=2", "optim.lr=4e-3"};
+        run("f32", steps);
+        run(
+                "bf16",
+                Stream.concat(Stream.of(steps), Stream.of("model.dtype=bf16")).toArray(String[]::new));
+        double[] wide = lossValues(folder.resolve("f32"));
+        double[] low = lossValues(folder.resolve("bf16"));
+        assertArrayEquals(wide, low, 0.01);
+        assertTrue(low[59] < 0.9 * low[0], "it learns: " + low[0] + " to " + low[59]);
     }
 
     @Test

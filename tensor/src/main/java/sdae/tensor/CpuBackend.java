@@ -56,30 +56,30 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void fill(Tensor y, float value) {
-        Native.sk_fill(f(y), y.count(), value);
+        Native.sk_fill(any(y, y), y.count(), value, dtype(y));
     }
 
     @Override
     public void fillFloats(long address, long n, float value) {
-        Native.sk_fill(address, n, value);
+        Native.sk_fill(address, n, value, Native.SK_F32);
     }
 
     @Override
     public void add(Tensor y, Tensor x) {
-        Native.sk_add(f(y), f(x), y.count());
+        Native.sk_add(any(y, x), any(x, x), y.count(), dtype(x));
     }
 
     @Override
     public void scale(Tensor y, float scale) {
-        Native.sk_scale(f(y), y.count(), scale);
+        Native.sk_scale(any(y, y), y.count(), scale, dtype(y));
     }
 
     @Override
     public void cast(Tensor y, Tensor x) {
         if (y.dtype() == DType.BF16) {
-            Native.sk_cast_f32_bf16(y.address(), f(x), y.count());
+            Native.sk_cast_f32_bf16(low(y), f(x), y.count());
         } else {
-            Native.sk_cast_bf16_f32(f(y), x.address(), y.count());
+            Native.sk_cast_bf16_f32(f(y), low(x), y.count());
         }
     }
 
@@ -188,51 +188,61 @@ public final class CpuBackend implements Backend {
     @Override
     public void layerNormForward(Tensor y, Tensor mean, Tensor rstd, Tensor x, Tensor gamma, Tensor beta, float eps) {
         Native.sk_layer_norm_forward(
-                f(y),
+                any(y, x),
                 f(mean),
                 f(rstd),
-                f(x),
+                any(x, x),
                 f(gamma),
                 f(beta),
                 x.shape().rows(),
                 x.shape().last(),
-                eps);
+                eps,
+                dtype(x));
     }
 
     @Override
     public void layerNormBackward(
             Tensor dx, Tensor dgamma, Tensor dbeta, Tensor dy, Tensor x, Tensor gamma, Tensor mean, Tensor rstd) {
         Native.sk_layer_norm_backward(
-                f(dx),
+                any(dx, x),
                 f(dgamma),
                 f(dbeta),
-                f(dy),
-                f(x),
+                any(dy, x),
+                any(x, x),
                 f(gamma),
                 f(mean),
                 f(rstd),
                 x.shape().rows(),
-                x.shape().last());
+                x.shape().last(),
+                dtype(x));
     }
 
     @Override
     public void geluForward(Tensor y, Tensor x) {
-        Native.sk_gelu_forward(f(y), f(x), x.count());
+        Native.sk_gelu_forward(any(y, x), any(x, x), x.count(), dtype(x));
     }
 
     @Override
     public void geluBackward(Tensor dx, Tensor dy, Tensor x) {
-        Native.sk_gelu_backward(f(dx), f(dy), f(x), x.count());
+        Native.sk_gelu_backward(any(dx, x), any(dy, x), any(x, x), x.count(), dtype(x));
     }
 
     @Override
     public void residualForward(Tensor y, Tensor x, Tensor branch, Tensor scale) {
-        Native.sk_residual_forward(f(y), f(x), f(branch), optional(scale), samples(scale), x.count() / samples(scale));
+        Native.sk_residual_forward(
+                any(y, x),
+                any(x, x),
+                any(branch, x),
+                optional(scale),
+                samples(scale),
+                x.count() / samples(scale),
+                dtype(x));
     }
 
     @Override
     public void residualBackward(Tensor dbranch, Tensor dy, Tensor scale) {
-        Native.sk_residual_backward(f(dbranch), f(dy), optional(scale), samples(scale), dy.count() / samples(scale));
+        Native.sk_residual_backward(
+                any(dbranch, dy), any(dy, dy), optional(scale), samples(scale), dy.count() / samples(scale), dtype(dy));
     }
 
     @Override
@@ -256,7 +266,7 @@ public final class CpuBackend implements Backend {
     @Override
     public void patchGather(Tensor patches, Tensor images, Tensor ids, int patch) {
         Native.sk_patch_gather(
-                f(patches),
+                any(patches, patches),
                 f(images),
                 ids == null ? 0 : i(ids),
                 images.shape().size(0),
@@ -264,109 +274,136 @@ public final class CpuBackend implements Backend {
                 images.shape().size(2),
                 images.shape().size(3),
                 patch,
-                patches.shape().size(1));
+                patches.shape().size(1),
+                dtype(patches));
     }
 
     @Override
     public void embedTokensForward(Tensor tokens, Tensor projected, Tensor cls, Tensor pos, Tensor ids) {
         Native.sk_embed_tokens_forward(
-                f(tokens),
-                f(projected),
+                any(tokens, projected),
+                any(projected, projected),
                 f(cls),
                 f(pos),
                 ids == null ? 0 : i(ids),
                 projected.shape().size(0),
                 projected.shape().size(1),
-                projected.shape().last());
+                projected.shape().last(),
+                dtype(projected));
     }
 
     @Override
     public void embedTokensBackward(Tensor dprojected, Tensor dcls, Tensor dpos, Tensor dtokens, Tensor ids) {
         Native.sk_embed_tokens_backward(
-                f(dprojected),
+                any(dprojected, dtokens),
                 optional(dcls),
                 optional(dpos),
-                f(dtokens),
+                any(dtokens, dtokens),
                 ids == null ? 0 : i(ids),
                 dprojected.shape().size(0),
                 dprojected.shape().size(1),
-                dprojected.shape().last());
+                dprojected.shape().last(),
+                dtype(dtokens));
     }
 
     @Override
     public void unshuffleForward(Tensor y, Tensor x, Tensor maskToken, Tensor pos, Tensor idsRestore) {
         Native.sk_unshuffle_forward(
-                f(y),
-                f(x),
+                any(y, x),
+                any(x, x),
                 f(maskToken),
                 f(pos),
                 i(idsRestore),
                 x.shape().size(0),
                 y.shape().size(1) - 1,
                 x.shape().size(1) - 1,
-                x.shape().last());
+                x.shape().last(),
+                dtype(x));
     }
 
     @Override
     public void unshuffleBackward(Tensor dx, Tensor dmaskToken, Tensor dy, Tensor idsRestore) {
         Native.sk_unshuffle_backward(
-                f(dx),
+                any(dx, dy),
                 f(dmaskToken),
-                f(dy),
+                any(dy, dy),
                 i(idsRestore),
                 dx.shape().size(0),
                 dy.shape().size(1) - 1,
                 dx.shape().size(1) - 1,
-                dx.shape().last());
+                dx.shape().last(),
+                dtype(dy));
     }
 
     @Override
     public void gatherTokensForward(Tensor y, Tensor x, Tensor ids) {
         Native.sk_gather_tokens_forward(
-                f(y),
-                f(x),
+                any(y, x),
+                any(x, x),
                 i(ids),
                 x.shape().size(0),
                 x.shape().size(1) - 1,
                 y.shape().size(1),
-                x.shape().last());
+                x.shape().last(),
+                dtype(x));
     }
 
     @Override
     public void gatherTokensBackward(Tensor dx, Tensor dy, Tensor idsRestore, int first) {
         Native.sk_gather_tokens_backward(
-                f(dx),
-                f(dy),
+                any(dx, dy),
+                any(dy, dy),
                 i(idsRestore),
                 dx.shape().size(0),
                 dx.shape().size(1) - 1,
                 first,
                 dy.shape().size(1),
-                dx.shape().last());
+                dx.shape().last(),
+                dtype(dy));
     }
 
     @Override
     public void meanPoolForward(Tensor y, Tensor x) {
         Native.sk_mean_pool_forward(
-                f(y), f(x), x.shape().size(0), x.shape().size(1), x.shape().last());
+                any(y, x),
+                any(x, x),
+                x.shape().size(0),
+                x.shape().size(1),
+                x.shape().last(),
+                dtype(x));
     }
 
     @Override
     public void meanPoolBackward(Tensor dx, Tensor dy) {
         Native.sk_mean_pool_backward(
-                f(dx), f(dy), dx.shape().size(0), dx.shape().size(1), dx.shape().last());
+                any(dx, dy),
+                any(dy, dy),
+                dx.shape().size(0),
+                dx.shape().size(1),
+                dx.shape().last(),
+                dtype(dy));
     }
 
     @Override
     public void classTokenForward(Tensor y, Tensor x) {
         Native.sk_class_token_forward(
-                f(y), f(x), x.shape().size(0), x.shape().size(1), x.shape().last());
+                any(y, x),
+                any(x, x),
+                x.shape().size(0),
+                x.shape().size(1),
+                x.shape().last(),
+                dtype(x));
     }
 
     @Override
     public void classTokenBackward(Tensor dx, Tensor dy) {
         Native.sk_class_token_backward(
-                f(dx), f(dy), dx.shape().size(0), dx.shape().size(1), dx.shape().last());
+                any(dx, dy),
+                any(dy, dy),
+                dx.shape().size(0),
+                dx.shape().size(1),
+                dx.shape().last(),
+                dtype(dy));
     }
 
     @Override
@@ -374,42 +411,45 @@ public final class CpuBackend implements Backend {
         Native.sk_cosine_loss_forward(
                 f(loss),
                 f(stats),
-                f(pred),
-                f(teacher),
+                any(pred, pred),
+                any(teacher, pred),
                 pred.shape().size(0),
                 pred.shape().size(1),
                 pred.shape().last(),
                 skip(pred, teacher),
                 axis,
-                center ? 1 : 0);
+                center ? 1 : 0,
+                dtype(pred));
     }
 
     @Override
     public void cosineLossBackward(
             Tensor dpred, Tensor dloss, Tensor stats, Tensor pred, Tensor teacher, int axis, boolean center) {
         Native.sk_cosine_loss_backward(
-                f(dpred),
+                any(dpred, pred),
                 f(dloss),
                 f(stats),
-                f(pred),
-                f(teacher),
+                any(pred, pred),
+                any(teacher, pred),
                 pred.shape().size(0),
                 pred.shape().size(1),
                 pred.shape().last(),
                 skip(pred, teacher),
                 axis,
-                center ? 1 : 0);
+                center ? 1 : 0,
+                dtype(pred));
     }
 
     @Override
     public void normalizeTarget(Tensor target, Tensor teacher) {
         Native.sk_normalize_target(
-                f(target),
-                f(teacher),
+                any(target, teacher),
+                any(teacher, teacher),
                 target.shape().size(0),
                 target.shape().size(1),
                 target.shape().last(),
-                skip(target, teacher));
+                skip(target, teacher),
+                dtype(teacher));
     }
 
     @Override
@@ -417,29 +457,31 @@ public final class CpuBackend implements Backend {
         Native.sk_regression_loss_forward(
                 f(loss),
                 f(stats),
-                f(pred),
-                f(teacher),
+                any(pred, pred),
+                any(teacher, pred),
                 pred.shape().size(0),
                 pred.shape().size(1),
                 pred.shape().last(),
                 skip(pred, teacher),
-                kind);
+                kind,
+                dtype(pred));
     }
 
     @Override
     public void regressionLossBackward(
             Tensor dpred, Tensor dloss, Tensor stats, Tensor pred, Tensor teacher, int kind) {
         Native.sk_regression_loss_backward(
-                f(dpred),
+                any(dpred, pred),
                 f(dloss),
                 f(stats),
-                f(pred),
-                f(teacher),
+                any(pred, pred),
+                any(teacher, pred),
                 pred.shape().size(0),
                 pred.shape().size(1),
                 pred.shape().last(),
                 skip(pred, teacher),
-                kind);
+                kind,
+                dtype(pred));
     }
 
     @Override
@@ -448,7 +490,7 @@ public final class CpuBackend implements Backend {
         Native.sk_pixel_loss_forward(
                 f(loss),
                 f(stats),
-                f(pred),
+                any(pred, pred),
                 f(images),
                 i(ids),
                 images.shape().size(0),
@@ -457,7 +499,8 @@ public final class CpuBackend implements Backend {
                 images.shape().size(3),
                 patch,
                 ids.shape().size(1),
-                normPix ? 1 : 0);
+                normPix ? 1 : 0,
+                dtype(pred));
     }
 
     @Override
@@ -471,10 +514,10 @@ public final class CpuBackend implements Backend {
             int patch,
             boolean normPix) {
         Native.sk_pixel_loss_backward(
-                f(dpred),
+                any(dpred, pred),
                 f(dloss),
                 f(stats),
-                f(pred),
+                any(pred, pred),
                 f(images),
                 i(ids),
                 images.shape().size(0),
@@ -483,7 +526,8 @@ public final class CpuBackend implements Backend {
                 images.shape().size(3),
                 patch,
                 ids.shape().size(1),
-                normPix ? 1 : 0);
+                normPix ? 1 : 0,
+                dtype(pred));
     }
 
     @Override
@@ -491,22 +535,24 @@ public final class CpuBackend implements Backend {
         Native.sk_cross_entropy_forward(
                 f(loss),
                 f(lse),
-                f(logits),
+                any(logits, logits),
                 f(target),
                 logits.shape().rows(),
-                logits.shape().last());
+                logits.shape().last(),
+                dtype(logits));
     }
 
     @Override
     public void crossEntropyBackward(Tensor dlogits, Tensor dloss, Tensor lse, Tensor logits, Tensor target) {
         Native.sk_cross_entropy_backward(
-                f(dlogits),
+                any(dlogits, logits),
                 f(dloss),
                 f(lse),
-                f(logits),
+                any(logits, logits),
                 f(target),
                 logits.shape().rows(),
-                logits.shape().last());
+                logits.shape().last(),
+                dtype(logits));
     }
 
     @Override
@@ -521,29 +567,31 @@ public final class CpuBackend implements Backend {
             float momentum,
             boolean training) {
         Native.sk_batch_norm_forward(
-                f(y),
+                any(y, x),
                 f(mean),
                 f(rstd),
                 f(runningMean),
                 f(runningVar),
-                f(x),
+                any(x, x),
                 x.shape().rows(),
                 x.shape().last(),
                 eps,
                 momentum,
-                training ? 1 : 0);
+                training ? 1 : 0,
+                dtype(x));
     }
 
     @Override
     public void batchNormBackward(Tensor dx, Tensor dy, Tensor x, Tensor mean, Tensor rstd) {
         Native.sk_batch_norm_backward(
-                f(dx),
-                f(dy),
-                f(x),
+                any(dx, x),
+                any(dy, x),
+                any(x, x),
                 f(mean),
                 f(rstd),
                 x.shape().rows(),
-                x.shape().last());
+                x.shape().last(),
+                dtype(x));
     }
 
     @Override
@@ -557,14 +605,17 @@ public final class CpuBackend implements Backend {
             Tensor teacherLow,
             Tensor hyper,
             Tensor momentum) {
-        Native.sk_adamw(f(param), f(m), f(v), f(grad), f(hyper), param.count());
-        fill(grad, 0);
-        if (low != null) {
-            cast(low, param);
-        }
-        if (teacher != null) {
-            ema(teacher, teacherLow, param, momentum);
-        }
+        Native.sk_adamw(
+                f(param),
+                low(low),
+                f(m),
+                f(v),
+                f(grad),
+                optional(teacher),
+                low(teacherLow),
+                f(hyper),
+                optional(momentum),
+                param.count());
     }
 
     @Override
@@ -574,10 +625,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void ema(Tensor teacher, Tensor low, Tensor student, Tensor momentum) {
-        Native.sk_ema(f(teacher), f(student), f(momentum), teacher.count());
-        if (low != null) {
-            cast(low, teacher);
-        }
+        Native.sk_ema(f(teacher), low(low), f(student), f(momentum), teacher.count());
     }
 
     @Override
@@ -589,16 +637,24 @@ public final class CpuBackend implements Backend {
     private static long f(Tensor t) {
         if (t.dtype() != DType.F32) {
             throw new IllegalArgumentException(
-                    "cpu: this kernel takes F32 tensors, but got " + t + "; open the device for BF16 (Devices.open)");
+                    "cpu: this argument of the kernel is an F32 tensor on every device, but is " + t);
         }
         return t.address();
     }
 
-    /** The address of a tensor that is stored like another one of the call. */
+    /** The address of a BF16 copy; 0 for none. */
+    private static long low(Tensor t) {
+        if (t != null && t.dtype() != DType.BF16) {
+            throw new IllegalArgumentException("cpu: this kernel takes a BF16 copy, but got " + t);
+        }
+        return t == null ? 0 : t.address();
+    }
+
+    /** The address of an activation that is stored like another one of the call. */
     private static long any(Tensor t, Tensor like) {
-        if (t.dtype() != like.dtype()) {
+        if (t.dtype() != like.dtype() || t.dtype() == DType.I32) {
             throw new IllegalArgumentException(
-                    "cpu: a kernel's activations are all F32 or all BF16, but got " + t + " with " + like);
+                    "cpu: activations of a kernel are all F32 or all BF16, but got " + t + " with " + like);
         }
         return t.address();
     }

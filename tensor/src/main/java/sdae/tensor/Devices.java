@@ -13,7 +13,7 @@ public final class Devices {
     /** As {@link #open(String)}, for a model whose activations are of that type. */
     public static Backend open(String name, DType dtype) {
         Backend backend = open(name);
-        return dtype == DType.BF16 && backend instanceof CpuBackend ? Bf16Composition.of(backend) : backend;
+        return dtype == DType.BF16 && backend instanceof CpuBackend ? Bf16Composition.products(backend) : backend;
     }
 
     /**

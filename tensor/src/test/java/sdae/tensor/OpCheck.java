@@ -26,8 +26,8 @@ import sdae.kernels.Native;
  *   <li>that a second run, and 2, 3 and 7 threads, give the same bits.
  * </ul>
  *
- * A device that computes in BF16 does the same with rounded inputs: it may be off by twice what the composition of F32 kernels
- * on BF16 tensors is off, and one unit in the last place of the largest value.
+ * In BF16, all of it again with rounded inputs: a kernel may be off by twice what the composition of F32 kernels on BF16 tensors
+ * is off, and one unit in the last place of the largest value.
  */
 public final class OpCheck {
     /** What the op under test sees: activations and parameters, in the order of their declaration. */
@@ -165,19 +165,25 @@ public final class OpCheck {
         forEachIsa(isa -> {
             Backend cpu = new CpuBackend();
             Result one = checkF32(name + " on " + isa, cpu, all, dy);
-            for (int threads : new int[] {1, 2, 3, 7}) {
-                withThreads(threads, () -> same(name + " on " + isa + ", " + threads + " threads", one, cpu, dy));
-            }
+            eachThreadCount(name + " on " + isa, one, cpu, inputs, dy, DType.F32);
+            checkBf16(name + " on " + isa + ", bf16", Devices.open("cpu", DType.BF16));
         });
         for (Backend device : TestDevices.others()) {
             String label = name + " on " + device.name();
-            same(label, checkF32(label, device, all, dy), device, dy);
-            checkBf16(label + " bf16", device);
+            same(label, checkF32(label, device, all, dy), device, inputs, dy, DType.F32);
+            checkBf16(label + ", bf16", device);
         }
     }
 
-    private void same(String label, Result one, Backend backend, float[] dy) {
-        Result again = evaluate(backend, DType.F32, inputs, dy, 1);
+    private void eachThreadCount(
+            String label, Result one, Backend backend, List<Input> given, float[] dy, DType dtype) {
+        for (int threads : new int[] {1, 2, 3, 7}) {
+            withThreads(threads, () -> same(label + ", " + threads + " threads", one, backend, given, dy, dtype));
+        }
+    }
+
+    private void same(String label, Result one, Backend backend, List<Input> given, float[] dy, DType dtype) {
+        Result again = evaluate(backend, dtype, given, dy, 1);
         assertArrayEquals(one.output, again.output, label);
         for (int i = 0; i < one.gradients.size(); i++) {
             assertArrayEquals(one.gradients.get(i), again.gradients.get(i), label + ", gradient " + i);
@@ -203,7 +209,7 @@ public final class OpCheck {
         List<Input> rounded = inputs.stream().map(Input::rounded).toList();
         float[] dy = rounded(normal(expected(rounded, null).output.length));
         Expected expected = expected(rounded, dy);
-        Result yardstick = evaluate(Devices.open("cpu", DType.BF16), DType.BF16, rounded, dy, 1);
+        Result yardstick = evaluate(Bf16Composition.of(new CpuBackend()), DType.BF16, rounded, dy, 1);
         Result one = evaluate(backend, DType.BF16, rounded, dy, 1);
         double[] output = expected.output;
         double off = 0;
@@ -221,6 +227,9 @@ public final class OpCheck {
                 assertGradient(label, i, expected, one, 2 * error + Tolerance.BF16_ROUNDING * scale + lost);
             }
             checkTwice(label, one, evaluate(backend, DType.BF16, rounded, dy, 2), Tolerance.BF16_ROUNDING);
+        }
+        if (backend.name().equals("cpu")) {
+            eachThreadCount(label, one, backend, rounded, dy, DType.BF16);
         }
     }
 

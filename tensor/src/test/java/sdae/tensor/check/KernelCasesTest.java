@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import sdae.tensor.Backend;
 import sdae.tensor.CpuBackend;
 import sdae.tensor.DType;
+import sdae.tensor.Devices;
 import sdae.tensor.OpCheck;
 import sdae.tensor.Tensor;
 
@@ -39,10 +40,13 @@ class KernelCasesTest {
     @Test
     void everyKernelOfTheCpuAgreesWithTheReference() {
         OpCheck.forEachIsa(isa -> {
-            for (KernelCase tested : KernelCases.small(DType.F32)) {
-                KernelCheck.Outcome outcome = KernelCheck.check(tested, cpu, cpu);
-                assertTrue(outcome.ok(), isa + ", " + tested + ": " + outcome.fault());
-                assertEquals(0, outcome.peer(), isa + ", " + tested);
+            for (DType dtype : List.of(DType.F32, DType.BF16)) {
+                Backend device = Devices.open("cpu", dtype);
+                for (KernelCase tested : KernelCases.small(dtype)) {
+                    KernelCheck.Outcome outcome = KernelCheck.check(tested, device, device);
+                    assertTrue(outcome.ok(), isa + ", " + tested + ": " + outcome.fault());
+                    assertEquals(0, outcome.peer(), isa + ", " + tested);
+                }
             }
         });
     }
