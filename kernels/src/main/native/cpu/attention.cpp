@@ -1,8 +1,9 @@
 // attention.cpp: out = softmax(Q K^T / sqrt(Dh)) V per head, and its gradient.
 //
-//   Shapes   qkv [B, N, 3, H, Dh], out [B, N, H, Dh], f32 or bf16 (arithmetic is f32 either way), lse [B, H, N]
-//   (natural log of the softmax's sum); N <= 1024,
-//            Dh <= 128
+//   Shapes   qkv [B, N, 3, H, Dh], out [B, N, H, Dh], f32 or bf16; lse [B, H, N], f32 (natural log of the softmax's
+//   sum);
+//            N <= 1024, Dh <= 128
+//   Types    this file computes in f32 and rounds on the store; attention_bf16.h multiplies bf16 where the CPU can
 //   Layout   scores are held transposed, [keys][queries]: a vector's lanes are queries, so that the maximum, the sum,
 //            lse and rowsum(dP * P) are plain vector arithmetic, and keys are never padded. A chunk is up to kChunk
 //            queries; its Q (and dO) is transposed to [Dh][queries] by 4x4 blocks in registers.
@@ -13,10 +14,12 @@
 //            dK += dS^T Q: the head's own rows, chunk by chunk in order; no atomics
 //   Tiles    attention_tiles.h: up to 8 rows x 1..4 vectors, 24 accumulators (12 below AVX-512)
 //   Speed    share of the peak of one Zen 4 core (118 GFLOP/s), forward / backward: N=50, Dh=64 69 / 73 %;
-//            N=197, Dh=32 68 / 72 %; N=13, Dh=32 44 / 50 %; more in kernels/README.attention.md
+//            N=197, Dh=32 68 / 72 %; N=13, Dh=32 44 / 50 %; more in kernels/README.md
 //   Traffic  forward reads 3 and writes 1, backward reads 5 and writes 3 tensors of N*Dh; scores stay in L1/L2
 //   FLOPs    4 N^2 Dh forward, 10 N^2 Dh backward
 //   Source   Vaswani et al. 2017, arXiv:1706.03762, eq. 1; backward as in Dao et al. 2022, arXiv:2205.14135, B.4
+#include "attention_bf16.h"
+#include "attention_sizes.h"
 #include "attention_tiles.h"
 #include "pool.h"
 #include "sdae_kernels.h"
@@ -32,29 +35,6 @@ constexpr int kChunk = 64;
 
 // Work of one task at least, in multiply-adds: a head of 13 tokens takes less time than handing it to a thread.
 constexpr long kTaskWork = 1 << 18;
-
-struct Sizes {
-  long batch, tokens, heads, size;
-  float scale, scale2;  // 1/sqrt(Dh), and times log2(e)
-
-  Sizes(int batch, int tokens, int heads, int head_size) : batch(batch), tokens(tokens), heads(heads), size(head_size) {
-    scale = 1.0f / vsqrt(splat(static_cast<float>(head_size)))[0];
-    scale2 = scale * 1.44269504088896341f;
-  }
-  long packed() const { return ceil_div(size, kLanes) * kLanes; }
-  /** Part 0, 1, 2 = q, k, v of a head. */
-  long at(long head, int part) const { return ((head / heads * tokens * 3 + part) * heads + head % heads) * size; }
-  long out_at(long head) const { return (head / heads * tokens * heads + head % heads) * size; }
-  template <typename T>
-  RowsOf<T> part(T* qkv, long head, int part) const {
-    return {qkv + at(head, part), 3 * heads * size};
-  }
-  template <typename T>
-  RowsOf<T> outs(T* out, long head) const {
-    return {out + out_at(head), heads * size};
-  }
-  long packed_rows() const { return tokens * packed(); }
-};
 
 /** Queries [first, first + count) in `vecs` whole vectors and a tail of `tail` lanes (0, 4, 8 or 16); rows `stride`. */
 struct Chunk {
@@ -309,12 +289,29 @@ extern "C" {
 void SK(attention_forward)(sk_any out, sk_f32 lse, sk_cany qkv, int batch, int tokens, int heads, int head_size,
                            int dtype) {
   Sizes s(batch, tokens, heads, head_size);
-  dtype == SK_F32 ? forward<float>(out, lse, qkv, s) : forward<bf16>(out, lse, qkv, s);
+  if (dtype == SK_F32) return forward<float>(out, lse, qkv, s);
+#if defined(__AVX512BF16__)
+  for_heads(s, ForwardPairs(nullptr, s).bytes, [&](long head, float* scratch) {
+    Tiles tiles;
+    forward_pairs(static_cast<bf16*>(out), lse, static_cast<const bf16*>(qkv), s, head, scratch);
+  });
+#else
+  forward<bf16>(out, lse, qkv, s);
+#endif
 }
 
 void SK(attention_backward)(sk_any dqkv, sk_cany dout, sk_cany qkv, sk_cany out, sk_cf32 lse, int batch, int tokens,
                             int heads, int head_size, int dtype) {
   Sizes s(batch, tokens, heads, head_size);
-  dtype == SK_F32 ? backward<float>(dqkv, dout, qkv, out, lse, s) : backward<bf16>(dqkv, dout, qkv, out, lse, s);
+  if (dtype == SK_F32) return backward<float>(dqkv, dout, qkv, out, lse, s);
+#if defined(__AVX512BF16__)
+  for_heads(s, BackwardPairs(nullptr, s).bytes, [&](long head, float* scratch) {
+    Tiles tiles;
+    backward_pairs(static_cast<bf16*>(dqkv), static_cast<const bf16*>(dout), static_cast<const bf16*>(qkv), lse, s,
+                   head, scratch);
+  });
+#else
+  backward<bf16>(dqkv, dout, qkv, out, lse, s);
+#endif
 }
 }

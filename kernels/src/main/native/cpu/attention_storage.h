@@ -4,7 +4,7 @@
 
 namespace {
 
-/** The first n values, all of a vector where there are more; zeros behind them. */
+/** The first n values of a vector, zeros behind them; n may be more than a vector. */
 template <typename T>
 inline vfloat get_stored(const T* p, long n) {
   return n >= kLanes ? load(p) : load_head(p, n);

@@ -49,6 +49,12 @@ final class AttentionCases {
         return cases;
     }
 
+    /** Forward and backward of one size. */
+    static List<KernelCase> of(DType dtype, int batch, int tokens, int heads, int size) {
+        Size s = new Size(batch, tokens, heads, size);
+        return List.of(forward(dtype, s), backward(dtype, s));
+    }
+
     static List<KernelCase> method(DType dtype, int images) {
         Size student = new Size(images, VitBase.TOKENS, VitBase.HEADS, VitBase.WIDTH / VitBase.HEADS);
         Size folds = new Size(images * VitBase.FOLDS, student.tokens, student.heads, student.size);
