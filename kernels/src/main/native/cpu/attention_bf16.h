@@ -1,4 +1,4 @@
-// attention_bf16.h: attention of one head stored as bf16, with products of bf16 pairs (attention_pairs.h).
+// attention_bf16.h: attention of one head stored as bf16, with products of bf16 pairs (pairs.h).
 //
 //   Forward  S = Q K^T for 32 queries at a time, lanes are keys; P = exp2(S - max) rounded to bf16, its sum not;
 //            O = P V / sum
@@ -7,7 +7,7 @@
 //            as sums in f32 over chunks of kPairChunk queries
 //   Padding  queries and keys to 16 (AMX) in rows, to 16 in columns, to 32 where they are summed over: zeros there
 #pragma once
-#include "attention_pairs.h"
+#include "pairs.h"
 #include "attention_sizes.h"
 
 #if defined(__AVX512BF16__)

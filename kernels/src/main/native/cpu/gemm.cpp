@@ -15,6 +15,7 @@
 //   Sums          each value of C is summed over k in order, in blocks cut by k alone. So neither the tiles nor the
 //                 threads nor the other rows change a bit of it.
 //   FLOPs         2 rows in out a pass. Goto and van de Geijn 2008, doi:10.1145/1356052.1356053.
+#include "gemm_output.h"
 #include "pool.h"
 #include "sdae_kernels.h"
 #include "simd.h"
@@ -26,20 +27,12 @@ constexpr long kLine = 16, kAhead = 12;  // floats of a cache line; rows that pa
 constexpr long kMinTasks = 8;            // per product; also the least number that weight gradients are split for
 constexpr long kSplitRows = 512;         // rows of one part of a split weight gradient, at least
 
-/** What happens to the sums on their way to C. */
-enum Kind { kWrite, kAdd, kGelu, kResidual };
-
 struct Product {
   const float *a, *b;
-  float* c;
-  long m, n, k, lda, ldb, ldc;
-  Kind kind;
-  const float *bias, *residual, *scale;
-  long rows_per_sample;
-  float* pre;
+  long m, n, k, lda, ldb;
+  Output<float> out;
 };
 
-inline long round_up(long a, long b) { return ceil_div(a, b) * b; }
 /** n cut into equal pieces of at most `most`, each a multiple of `unit`. */
 inline long piece(long n, long most, long unit) { return round_up(ceil_div(n, ceil_div(n, most)), unit); }
 
@@ -75,39 +68,6 @@ void multiply(int vectors, float* tile, const float* a, const float* b, long k) 
   if (vectors == 2) multiply<2, kChunked>(tile, a, b, k);
   if constexpr (kNv == 3)
     if (vectors == 3) multiply<3, kChunked>(tile, a, b, k);
-}
-
-/** Takes rows x cols values of a tile to C at (row, col). The residual and the bias enter with the first block of k. */
-void finish(const Product& p, const float* tile, long row, long col, long rows, long cols, bool first, bool last) {
-  for (long i = 0; i < rows; i++) {
-    float* c = p.c + (row + i) * p.ldc + col;
-    float scale = p.scale ? p.scale[(row + i) / p.rows_per_sample] : 1.0f;
-    for (long j = 0; j < cols; j += kLanes) {
-      long n = min_of(kLanes, cols - j);
-      auto get = [=](const float* from) { return n == kLanes ? load(from) : load_head(from, n); };
-      auto put = [=](float* to, vfloat v) { n == kLanes ? store(to, v) : store_head(to, v, n); };
-      vfloat v = load(tile + i * kNr + j);
-      if (first && p.bias) v += get(p.bias + col + j);
-      if (p.kind == kResidual)
-        v = fma(v, splat(scale), get(first ? p.residual + (row + i) * p.ldc + col + j : c + j));
-      else if (!first || p.kind == kAdd)
-        v += get(c + j);
-      if (last && p.kind == kGelu) {
-        if (p.pre) put(p.pre + (row + i) * p.ldc + col + j, v);
-        v = vgelu(v);
-      }
-      put(c + j, v);
-    }
-  }
-}
-
-/** Fetches what finish will read or write, while the product is computed. */
-inline void prefetch(const Product& p, long row, long col, long rows, long cols, bool first) {
-  for (long i = 0; i < rows; i++)
-    for (long j = 0; j < cols; j += kLine) {
-      __builtin_prefetch(p.c + (row + i) * p.ldc + col + j, 1);
-      if (first && p.residual) __builtin_prefetch(p.residual + (row + i) * p.ldc + col + j);
-    }
 }
 
 /** to[k][lane] = from[lane][k] for a square of kLanes. */
@@ -210,10 +170,10 @@ void add_columns(float* sums, const float* packed, long rows, long k) {
   }
 }
 
-struct Tiles {
+struct Tiling {
   long m, n;  // of a tile
   long across, count;
-  Tiles(long rows, long cols, long most, long parts) {
+  Tiling(long rows, long cols, long most, long parts) {
     m = piece(rows, most, kMr);
     n = piece(cols, kNc, kNr);
     while (m > 2 * kMa && ceil_div(rows, m) * ceil_div(cols, n) * parts < kMinTasks) m = piece(rows, m / 2, kMr);
@@ -227,7 +187,7 @@ struct Tiles {
  * (nullable) gets the row sums of A.
  */
 template <bool kChunked>
-void tile(const Product& p, const Tiles& tiles, long task, int thread, const float* packed, float* sums, long k_begin,
+void tile(const Product& p, const Tiling& tiles, long task, int thread, const float* packed, float* sums, long k_begin,
           long k_end) {
   long i0 = task / tiles.across * tiles.m, j0 = task % tiles.across * tiles.n;
   long rows = min_of(tiles.m, p.m - i0), cols = min_of(tiles.n, p.n - j0), depth = piece(p.k, kKc, kChunk);
@@ -245,9 +205,9 @@ void tile(const Product& p, const Tiles& tiles, long task, int thread, const flo
       if (sums && j0 == 0) add_columns(sums + i0 + g, a, group, k);
       for (long i = 0; i < group; i += kMr)
         for (long j = 0; j < cols; j += kNr) {
-          prefetch(p, i0 + g + i, j0 + j, min_of(kMr, group - i), min_of(kNr, cols - j), first);
+          prefetch(p.out, i0 + g + i, j0 + j, min_of(kMr, group - i), min_of(kNr, cols - j), first);
           multiply<kChunked>(panel_vectors(cols - j), result, a + i * round_up(k, kChunk), b + j * k, k);
-          finish(p, result, i0 + g + i, j0 + j, min_of(kMr, group - i), min_of(kNr, cols - j), first, last);
+          finish(p.out, result, kNr, i0 + g + i, j0 + j, min_of(kMr, group - i), min_of(kNr, cols - j), first, last);
         }
     }
   }
@@ -262,63 +222,32 @@ void run(const Product& p, bool transposed) {
     long j0 = task % across * kNc, k0 = task / across * depth, k = min_of(depth, p.k - k0);
     (transposed ? pack_transposed : pack_straight)(packed + k0 * padded + j0 * k, p, k0, k, j0, min_of(kNc, p.n - j0));
   });
-  Tiles tiles(p.m, p.n, kMc, 1);
+  Tiling tiles(p.m, p.n, kMc, 1);
   parallel_for(tiles.count,
                [&](long task, int thread) { tile<true>(p, tiles, task, thread, packed, nullptr, 0, p.k); });
 }
-}  // namespace
 
-extern "C" {
-void SK(linear_forward)(sk_any y, sk_cany x, sk_cany weight, sk_cf32 bias, int rows, int in, int out, int dtype) {
-  run({as_f32(x, dtype), as_f32(weight, dtype), as_f32(y, dtype), rows, out, in, in, in, out, kWrite, bias, nullptr,
-       nullptr, 1, nullptr},
-      true);
-}
-
-void SK(linear_gelu_forward)(sk_any y, sk_any pre, sk_cany x, sk_cany weight, sk_cf32 bias, int rows, int in, int out,
-                             int dtype) {
-  run({as_f32(x, dtype), as_f32(weight, dtype), as_f32(y, dtype), rows, out, in, in, in, out, kGelu, bias, nullptr,
-       nullptr, 1, as_f32(pre, dtype)},
-      true);
-}
-
-void SK(linear_residual_forward)(sk_any y, sk_cany x, sk_cany weight, sk_cf32 bias, sk_cany residual, sk_cf32 scale,
-                                 int rows, int in, int out, int rows_per_sample, int dtype) {
-  run({as_f32(x, dtype), as_f32(weight, dtype), as_f32(y, dtype), rows, out, in, in, in, out, kResidual, bias,
-       as_f32(residual, dtype), scale, rows_per_sample, nullptr},
-      true);
-}
-
-void SK(linear_backward_input)(sk_any dx, sk_cany dy, sk_cany weight, int rows, int in, int out, int dtype) {
-  run({as_f32(dy, dtype), as_f32(weight, dtype), as_f32(dx, dtype), rows, in, out, out, in, in, kWrite, nullptr,
-       nullptr, nullptr, 1, nullptr},
-      false);
-}
-
-void SK(linear_backward_weight)(sk_f32 dweight, sk_f32 dbias, sk_cany dy, sk_cany x, int rows, int in, int out,
-                                int dtype) {
-  Product p{as_f32(dy, dtype), as_f32(x, dtype), dweight, out, in,     rows, out, in, in, kAdd,
-            nullptr,           nullptr,          nullptr, 1,   nullptr};
-  long least = ceil_div(p.m, kMcWeight) * ceil_div(p.n, kNc);
+void weight_gradient(const Product& p, float* dbias) {
+  long least = ceil_div(p.m, kMcWeight) * ceil_div(p.n, kNc), rows = p.k;
   long parts = least >= kMinTasks ? 1 : min_of(ceil_div(2 * kMinTasks, least), ceil_div(rows, kSplitRows));
-  Tiles tiles(p.m, p.n, kMcWeight, parts);
+  Tiling tiles(p.m, p.n, kMcWeight, parts);
   if (parts <= 1) {
     parallel_for(tiles.count,
                  [&](long task, int thread) { tile<false>(p, tiles, task, thread, nullptr, dbias, 0, rows); });
     return;
   }
   // Few values of C, many rows: parts of the rows, each to a C and a bias gradient of its own, then added up in order.
-  long each = round_up(ceil_div(rows, parts), piece(rows, kKc, kChunk)), weights = static_cast<long>(out) * in;
+  long each = round_up(ceil_div(rows, parts), piece(rows, kKc, kChunk)), weights = p.m * p.n;
   parts = ceil_div(rows, each);
-  float* partial = static_cast<float*>(sk_pool_scratch(1, parts * (weights + out) * 4));
+  float* partial = static_cast<float*>(sk_pool_scratch(1, parts * (weights + p.m) * 4));
   parallel_for(parts * tiles.count, [&](long task, int thread) {
     long part = task / tiles.count, t = task % tiles.count;
     Product q = p;
-    q.c = partial + part * weights;
-    q.kind = kWrite;
-    float* sums = partial + parts * weights + part * out;
+    q.out.c = partial + part * weights;
+    q.out.kind = kWrite;
+    float* sums = partial + parts * weights + part * p.m;
     if (t % tiles.across == 0)
-      for (long i = t / tiles.across * tiles.m; i < min_of(out, (t / tiles.across + 1) * tiles.m); i++) sums[i] = 0.0f;
+      for (long i = t / tiles.across * tiles.m; i < min_of(p.m, (t / tiles.across + 1) * tiles.m); i++) sums[i] = 0.0f;
     tile<false>(q, tiles, t, thread, nullptr, sums, part * each, min_of(rows, (part + 1) * each));
   });
   auto add = [&](float* to, const float* from, long n) {
@@ -330,7 +259,55 @@ void SK(linear_backward_weight)(sk_f32 dweight, sk_f32 dbias, sk_cany dy, sk_can
       }
     });
   };
-  add(dweight, partial, weights);
-  if (dbias) add(dbias, partial + parts * weights, out);
+  add(p.out.c, partial, weights);
+  if (dbias) add(dbias, partial + parts * weights, p.m);
+}
+
+/** y [rows, out] = x [rows, in] weight [out, in]^T, and what `y` says. */
+void forward(const Output<float>& y, const float* x, const float* weight, int rows, int in, int out) {
+  run({x, weight, rows, out, in, in, in, y}, true);
+}
+void backward_input(float* dx, const float* dy, const float* weight, int rows, int in, int out) {
+  run({dy, weight, rows, in, out, out, in, {dx, in}}, false);
+}
+void backward_weight(float* dweight, float* dbias, const float* dy, const float* x, int rows, int in, int out) {
+  weight_gradient({dy, x, out, in, rows, out, in, {dweight, in, kAdd}}, dbias);
+}
+}  // namespace
+
+#include "gemm_bf16.h"
+
+extern "C" {
+void SK(linear_forward)(sk_any y, sk_cany x, sk_cany weight, sk_cf32 bias, int rows, int in, int out, int dtype) {
+  with_storage(dtype, [=](auto as) { forward(output(as(y), out, kWrite, bias), as(x), as(weight), rows, in, out); });
+}
+
+void SK(linear_gelu_forward)(sk_any y, sk_any pre, sk_cany x, sk_cany weight, sk_cf32 bias, int rows, int in, int out,
+                             int dtype) {
+  with_storage(dtype, [=](auto as) {
+    auto gelu = output(as(y), out, kGelu, bias);
+    gelu.pre = as(pre);
+    forward(gelu, as(x), as(weight), rows, in, out);
+  });
+}
+
+void SK(linear_residual_forward)(sk_any y, sk_cany x, sk_cany weight, sk_cf32 bias, sk_cany residual, sk_cf32 scale,
+                                 int rows, int in, int out, int rows_per_sample, int dtype) {
+  with_storage(dtype, [=](auto as) {
+    auto sum = output(as(y), out, kResidual, bias);
+    sum.residual = as(residual);
+    sum.scale = scale;
+    sum.rows_per_sample = rows_per_sample;
+    forward(sum, as(x), as(weight), rows, in, out);
+  });
+}
+
+void SK(linear_backward_input)(sk_any dx, sk_cany dy, sk_cany weight, int rows, int in, int out, int dtype) {
+  with_storage(dtype, [=](auto as) { backward_input(as(dx), as(dy), as(weight), rows, in, out); });
+}
+
+void SK(linear_backward_weight)(sk_f32 dweight, sk_f32 dbias, sk_cany dy, sk_cany x, int rows, int in, int out,
+                                int dtype) {
+  with_storage(dtype, [=](auto as) { backward_weight(dweight, dbias, as(dy), as(x), rows, in, out); });
 }
 }

@@ -39,7 +39,7 @@ struct Scratch {
     return memory;
   }
 };
-constexpr int kSlots = 4, kMaxThreads = 256;
+constexpr int kSlots = 6, kMaxThreads = 256;
 Scratch shared[kSlots], own[kMaxThreads];
 std::atomic<long> largest_own{0};
 

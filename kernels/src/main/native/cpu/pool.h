@@ -27,13 +27,6 @@ inline void parallel_for(long tasks, F f) {
       tasks, [](void* context, long task, int thread) { (*static_cast<F*>(context))(task, thread); }, &f);
 }
 
-/** An argument of a kernel that has no bf16 form yet. */
-inline float* as_f32(void* p, int dtype) {
-  if (dtype) sk_fail("kernels: this kernel has no bf16 form");
-  return static_cast<float*>(p);
-}
-inline const float* as_f32(const void* p, int dtype) { return as_f32(const_cast<void*>(p), dtype); }
-
 inline long ceil_div(long a, long b) { return (a + b - 1) / b; }
 inline long min_of(long a, long b) { return a < b ? a : b; }
 inline long max_of(long a, long b) { return a > b ? a : b; }

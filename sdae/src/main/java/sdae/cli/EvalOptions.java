@@ -108,10 +108,7 @@ final class EvalOptions {
     Backend backend() throws IOException {
         Config config = config();
         return Devices.open(
-                config.text("device"),
-                config.dtype(),
-                GemmChoice.of(config.text("device.gemm")),
-                config.flag("device.gemm_timing"));
+                config.text("device"), GemmChoice.of(config.text("device.gemm")), config.flag("device.gemm_timing"));
     }
 
     private Backbone.Origin origin(Subject subject) {

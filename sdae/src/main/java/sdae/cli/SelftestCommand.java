@@ -53,7 +53,7 @@ final class SelftestCommand implements Callable<Integer> {
                     ExitCode.CONFIG, "selftest: --device must be one of " + Devices.NAMES + ", but is " + device);
         }
         SelfTest test = new SelfTest(
-                device, dtype -> Devices.open(device, dtype), filter, from, this::inNewProcess, System.out::println);
+                device, dtype -> Devices.open(device), filter, from, this::inNewProcess, System.out::println);
         boolean ok = test.run();
         if (!test.ranAny()) {
             throw new UserError(ExitCode.CONFIG, "selftest: nothing has '" + filter + "' in its name");

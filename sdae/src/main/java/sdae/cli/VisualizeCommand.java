@@ -104,7 +104,7 @@ final class VisualizeCommand implements Callable<Integer> {
         if (block < 0 || block > depth) {
             throw new UserError(ExitCode.CONFIG, "visualize: --block must be 1 to " + depth + ", but is " + block);
         }
-        Backend backend = Devices.open(config.text("device"), config.dtype());
+        Backend backend = Devices.open(config.text("device"));
         List<Figure> figures = new ArrayList<>();
         List<String> facts = new ArrayList<>();
         try (ImageSource images = look.images(config);

@@ -123,7 +123,7 @@ public final class Backbone implements AutoCloseable {
     /** Opens on the device and with the dtype that the settings name. */
     public static Backbone open(Origin origin, Consumer<String> say) throws IOException {
         Config config = origin.config();
-        return open(origin, config, Devices.open(config.text("device"), config.dtype()), say);
+        return open(origin, config, Devices.open(config.text("device")), say);
     }
 
     /**

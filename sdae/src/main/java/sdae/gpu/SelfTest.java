@@ -100,7 +100,7 @@ public final class SelfTest {
             for (DType dtype : List.of(DType.F32, DType.BF16)) {
                 if (begins(step.getKey() + ' ' + dtype.name())) {
                     List<StepCheck> checks = StepCheck.of(
-                            step.getKey(), step.getValue(), dtype, devices.apply(dtype), Devices.open("cpu", dtype));
+                            step.getKey(), step.getValue(), dtype, devices.apply(dtype), Devices.open("cpu"));
                     checks.forEach(this::report);
                     steps.addAll(checks);
                 }
@@ -152,7 +152,7 @@ public final class SelfTest {
             byKernel.computeIfAbsent(one.kernel(), k -> new ArrayList<>()).add(one);
         }
         Backend device = devices.apply(dtype);
-        Backend peer = name.equals("cpu") ? null : Devices.open("cpu", dtype);
+        Backend peer = name.equals("cpu") ? null : Devices.open("cpu");
         for (Map.Entry<String, List<KernelCase>> entry : byKernel.entrySet()) {
             Row row = new Row(entry.getKey(), dtype, new ArrayList<>());
             boolean lost = false;

@@ -74,7 +74,6 @@ public final class Run implements AutoCloseable {
         profiler = new Profiler(
                 Devices.open(
                         config.text("device"),
-                        config.dtype(),
                         GemmChoice.of(config.text("device.gemm")),
                         config.flag("device.gemm_timing")),
                 config.flag("device.events"));

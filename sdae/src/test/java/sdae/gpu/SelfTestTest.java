@@ -25,7 +25,7 @@ class SelfTestTest {
     private SelfTest spoilt(String kernel, Consumer<Tensor> spoil, String filter) {
         Backend device = SpoiltBackend.of(new CpuBackend(), kernel, spoil);
         return new SelfTest(
-                "cpu", dtype -> dtype == DType.F32 ? device : Devices.open("cpu", dtype), filter, 0, null, lines::add);
+                "cpu", dtype -> dtype == DType.F32 ? device : Devices.open("cpu"), filter, 0, null, lines::add);
     }
 
     private String line(String start) {
@@ -34,7 +34,7 @@ class SelfTestTest {
 
     @Test
     void theCpuPassesWholly() throws IOException {
-        SelfTest test = new SelfTest("cpu", dtype -> Devices.open("cpu", dtype), "", 0, null, lines::add);
+        SelfTest test = new SelfTest("cpu", dtype -> Devices.open("cpu"), "", 0, null, lines::add);
         assertTrue(test.run(), String.join("\n", lines));
         String last = lines.get(lines.size() - 1);
         assertTrue(last.matches("selftest on cpu: 4\\d kernels in \\d{3} cases, 4 steps: all ok .*"), last);
@@ -78,10 +78,10 @@ class SelfTestTest {
 
     @Test
     void aFilterLeavesTheRestOut() throws IOException {
-        SelfTest test = new SelfTest("cpu", dtype -> Devices.open("cpu", dtype), "Linear", 0, null, lines::add);
+        SelfTest test = new SelfTest("cpu", dtype -> Devices.open("cpu"), "Linear", 0, null, lines::add);
         assertTrue(test.run());
         assertEquals(12, lines.size());
-        assertFalse(new SelfTest("cpu", dtype -> Devices.open("cpu", dtype), "no such", 0, null, line -> {}).ranAny());
+        assertFalse(new SelfTest("cpu", dtype -> Devices.open("cpu"), "no such", 0, null, line -> {}).ranAny());
     }
 
     /** The rest of a device that is lost for good is tested elsewhere, from the next test on. */

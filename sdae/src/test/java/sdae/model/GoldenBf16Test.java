@@ -58,7 +58,7 @@ class GoldenBf16Test {
         Map<String, Double> errors = new LinkedHashMap<>();
         double largest = errors(golden, prefix, axis, device, errors);
         Map<String, Double> ofCpu = new LinkedHashMap<>();
-        errors(golden, prefix, axis, Devices.open("cpu", DType.BF16), ofCpu);
+        errors(golden, prefix, axis, Devices.open("cpu"), ofCpu);
         assertTrue(!errors.isEmpty(), prefix + " has no gradients");
         errors.forEach((name, error) -> {
             double allowed = TIMES * ofCpu.get(name) + FLOOR * largest;

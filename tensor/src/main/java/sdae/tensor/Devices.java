@@ -10,20 +10,14 @@ public final class Devices {
 
     private Devices() {}
 
-    /** As {@link #open(String)}, for a model whose activations are of that type. */
-    public static Backend open(String name, DType dtype) {
-        Backend backend = open(name);
-        return dtype == DType.BF16 && backend instanceof CpuBackend ? Bf16Composition.products(backend) : backend;
-    }
-
     /**
-     * As {@link #open(String, DType)}, for a model whose linear layers are computed by {@code gemm}.
+     * As {@link #open(String)}, for a model whose linear layers are computed by {@code gemm}.
      *
      * @param timed see {@link CudaBackend#useGemm}
      * @throws DeviceException when cuBLASLt is asked for and not there
      */
-    public static Backend open(String name, DType dtype, GemmChoice gemm, boolean timed) {
-        Backend backend = open(name, dtype);
+    public static Backend open(String name, GemmChoice gemm, boolean timed) {
+        Backend backend = open(name);
         if (backend instanceof CudaBackend cuda) {
             cuda.useGemm(gemm, timed);
         } else if (gemm == GemmChoice.CUBLASLT) {

@@ -166,7 +166,7 @@ public final class OpCheck {
             Backend cpu = new CpuBackend();
             Result one = checkF32(name + " on " + isa, cpu, all, dy);
             eachThreadCount(name + " on " + isa, one, cpu, inputs, dy, DType.F32);
-            checkBf16(name + " on " + isa + ", bf16", Devices.open("cpu", DType.BF16));
+            checkBf16(name + " on " + isa + ", bf16", Devices.open("cpu"));
         });
         for (Backend device : TestDevices.others()) {
             String label = name + " on " + device.name();

@@ -41,7 +41,7 @@ class KernelCasesTest {
     void everyKernelOfTheCpuAgreesWithTheReference() {
         OpCheck.forEachIsa(isa -> {
             for (DType dtype : List.of(DType.F32, DType.BF16)) {
-                Backend device = Devices.open("cpu", dtype);
+                Backend device = Devices.open("cpu");
                 for (KernelCase tested : KernelCases.small(dtype)) {
                     KernelCheck.Outcome outcome = KernelCheck.check(tested, device, device);
                     assertTrue(outcome.ok(), isa + ", " + tested + ": " + outcome.fault());

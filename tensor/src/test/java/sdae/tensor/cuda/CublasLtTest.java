@@ -133,8 +133,7 @@ class CublasLtTest {
 
     @Test
     void theCpuHasNoCublasLt() {
-        DeviceException e =
-                assertThrows(DeviceException.class, () -> Devices.open("cpu", DType.F32, GemmChoice.CUBLASLT, false));
+        DeviceException e = assertThrows(DeviceException.class, () -> Devices.open("cpu", GemmChoice.CUBLASLT, false));
         assertTrue(e.getMessage().startsWith("device.gemm=cublaslt: there is no cuBLASLt on cpu"), e.getMessage());
     }
 }

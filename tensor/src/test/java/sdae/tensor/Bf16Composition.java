@@ -5,41 +5,23 @@ import java.lang.reflect.Proxy;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Predicate;
 
 /**
- * BF16 on a device whose kernels are F32: every BF16 tensor of a call gets an F32 twin with its values, the kernel runs on the
+ * BF16 by F32 kernels: every BF16 tensor of a call gets an F32 twin with its values, the kernel runs on the
  * twins, and they are rounded back. Slow, and the yardstick of what BF16 storage alone costs in precision.
  */
-final class Bf16Composition {
+public final class Bf16Composition {
     /** What takes BF16 tensors itself. */
     private static final Set<String> DIRECT = Set.of("cast", "adamw", "ema");
 
-    /** What has no BF16 kernel on the CPU yet. */
-    private static final Set<String> PRODUCTS = Set.of(
-            "linearForward",
-            "linearGeluForward",
-            "linearResidualForward",
-            "linearBackwardInput",
-            "linearBackwardWeight");
-
     private Bf16Composition() {}
 
-    static Backend of(Backend backend) {
-        return of(backend, method -> !DIRECT.contains(method));
-    }
-
-    /** Composes matrix products alone; the device's own kernels take the rest. */
-    static Backend products(Backend backend) {
-        return of(backend, PRODUCTS::contains);
-    }
-
-    private static Backend of(Backend backend, Predicate<String> composed) {
+    public static Backend of(Backend backend) {
         return (Backend) Proxy.newProxyInstance(
                 Backend.class.getClassLoader(), new Class<?>[] {Backend.class}, (proxy, method, arguments) -> {
                     Map<Long, Tensor[]> twins = new LinkedHashMap<>();
                     Object[] wide = arguments == null ? null : arguments.clone();
-                    for (int i = 0; wide != null && i < wide.length && composed.test(method.getName()); i++) {
+                    for (int i = 0; wide != null && i < wide.length && !DIRECT.contains(method.getName()); i++) {
                         if (wide[i] instanceof Tensor t && t.dtype() == DType.BF16) {
                             wide[i] = twin(backend, twins, t);
                         }

@@ -1,4 +1,4 @@
-// attention_pairs.h: matrices of bf16 as products of pairs want them, and the product itself.
+// pairs.h: matrices of bf16 as products of pairs want them, and the product itself.
 //
 // c[i][j] (+)= sum over k of a[i][k] b[k][j] with a row by row, and b by pairs: row r of b holds for each column j the
 // two values k = 2r and 2r + 1 side by side. One form multiplies tiles of 16 x 32 by 32 x 16 (AMX), the other
