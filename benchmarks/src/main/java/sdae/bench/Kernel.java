@@ -147,8 +147,10 @@ public enum Kernel {
 
     private final String label;
     private final Family family;
+
     @SuppressWarnings("ImmutableEnumChecker") // lambdas without state
     private final Factory factory;
+
     private final boolean f32Only;
 
     Kernel(String label, Family family, Factory factory) {

@@ -16,7 +16,7 @@ public record NamedShape(String name, Map<String, Integer> sizes) {
     /** {@code letters} as in {@code "B16 N50 H12 Dh64"}. */
     static NamedShape of(String name, String letters) {
         Map<String, Integer> sizes = new LinkedHashMap<>();
-        for (String word : letters.split(" ")) {
+        for (String word : letters.split(" ", -1)) {
             String letter = word.replaceAll("\\d+$", "");
             sizes.put(letter, Integer.parseInt(word.substring(letter.length())));
         }
