@@ -6,7 +6,7 @@ import sdae.tensor.DType;
 
 /** Attention of packed qkv [B, N, 3, H, Dh]: out [B, N, H, Dh], lse [B, H, N]. */
 final class AttentionCases {
-    private record Size(int batch, int tokens, int heads, int size) {
+    record Size(int batch, int tokens, int heads, int size) {
         String text() {
             return "B" + batch + " N" + tokens + " H" + heads + " Dh" + size;
         }
@@ -68,7 +68,7 @@ final class AttentionCases {
                 backward(dtype, decoder));
     }
 
-    private static KernelCase forward(DType dtype, Size s) {
+    static KernelCase forward(DType dtype, Size s) {
         int n = s.tokens;
         KernelCase made = KernelCase.of("attentionForward", s.text(), dtype)
                 .terms(s.size + n)
@@ -86,7 +86,7 @@ final class AttentionCases {
     }
 
     /** out and lse may be recomputed from qkv, so neither counts as compulsory traffic. */
-    private static KernelCase backward(DType dtype, Size s) {
+    static KernelCase backward(DType dtype, Size s) {
         int n = s.tokens;
         KernelCase made = KernelCase.of("attentionBackward", s.text(), dtype)
                 .terms(s.size + n)

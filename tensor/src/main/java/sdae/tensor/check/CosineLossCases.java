@@ -7,7 +7,7 @@ import sdae.tensor.DType;
 /** SdAE's loss: pred [F, n, D] against the standardised teacher [F, skip+n, D]. */
 final class CosineLossCases {
     /** axis 0: a cosine per fold and channel, over tokens; 1: per token, over channels. */
-    private record Size(int folds, int tokens, int cols, int skip, int axis, boolean center) {
+    record Size(int folds, int tokens, int cols, int skip, int axis, boolean center) {
         int rows() {
             return folds * tokens;
         }
@@ -68,7 +68,7 @@ final class CosineLossCases {
                 .traffic("teacher", (long) s.rows() * s.cols * dtype.bytes());
     }
 
-    private static KernelCase forward(DType dtype, Size s) {
+    static KernelCase forward(DType dtype, Size s) {
         return inputs("cosineLossForward", dtype, s)
                 .outFloats("loss", 1)
                 .outFloats("stats", s.stats())
@@ -78,7 +78,7 @@ final class CosineLossCases {
                 .flops(13.0 * s.rows() * s.cols);
     }
 
-    private static KernelCase backward(DType dtype, Size s) {
+    static KernelCase backward(DType dtype, Size s) {
         return inputs("cosineLossBackward", dtype, s)
                 .floats("dloss", Fill.values(0.7), 1)
                 .floats(

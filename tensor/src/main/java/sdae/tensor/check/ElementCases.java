@@ -39,7 +39,7 @@ final class ElementCases {
                 residualBackward(dtype, images, per, true));
     }
 
-    private static KernelCase geluForward(DType dtype, int n) {
+    static KernelCase geluForward(DType dtype, int n) {
         return KernelCase.of("geluForward", "n" + n, dtype)
                 .in("x", Fill.normal(3), n)
                 .out("y", n)
@@ -53,7 +53,7 @@ final class ElementCases {
                 .flops(25.0 * n);
     }
 
-    private static KernelCase geluBackward(DType dtype, int n, boolean inPlace) {
+    static KernelCase geluBackward(DType dtype, int n, boolean inPlace) {
         KernelCase made = KernelCase.of("geluBackward", "n" + n + (inPlace ? " in place" : ""), dtype)
                 .in("x", Fill.normal(3), n);
         if (inPlace) {
@@ -80,7 +80,7 @@ final class ElementCases {
         return "S" + samples + " each" + per + (scaled ? " scaled" : "");
     }
 
-    private static KernelCase residualForward(DType dtype, int samples, int per, boolean scaled) {
+    static KernelCase residualForward(DType dtype, int samples, int per, boolean scaled) {
         KernelCase made = KernelCase.of("residualForward", text(samples, per, scaled), dtype)
                 .in("x", samples, per)
                 .in("branch", samples, per);
@@ -96,7 +96,7 @@ final class ElementCases {
                 .flops(2.0 * samples * per);
     }
 
-    private static KernelCase residualBackward(DType dtype, int samples, int per, boolean scaled) {
+    static KernelCase residualBackward(DType dtype, int samples, int per, boolean scaled) {
         KernelCase made = KernelCase.of("residualBackward", text(samples, per, scaled), dtype)
                 .in("dy", samples, per);
         return scaled(made, samples, scaled)

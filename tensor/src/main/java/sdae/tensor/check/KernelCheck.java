@@ -31,6 +31,12 @@ public final class KernelCheck {
         }
     }
 
+    /** What is wrong with values of an output that may be off by {@code slack} times the slot's tolerance; null if nothing is. */
+    public static String fault(Slot slot, double[] expected, double[] actual, double slack) {
+        Worst worst = Worst.of(slot, expected, actual);
+        return worst.ratio() <= slack ? null : worst.describe(slot, expected, actual);
+    }
+
     private static Outcome compare(KernelCase tested, Backend device, Backend peer, long start) {
         Values inputs = tested.inputs();
         Values expected = tested.expected(inputs);

@@ -6,7 +6,7 @@ import sdae.tensor.DType;
 
 /** Linear layers: x [R, in], weight [out, in], bias [out], y [R, out]. */
 final class LinearCases {
-    private record Size(int rows, int in, int out) {
+    record Size(int rows, int in, int out) {
         String text() {
             return "R" + rows + " in" + in + " out" + out;
         }
@@ -75,7 +75,7 @@ final class LinearCases {
         return (m + 15) / 16 * ((n + 7) / 8) * ((k + 15) / 16);
     }
 
-    private static KernelCase forward(DType dtype, Size s, boolean biased) {
+    static KernelCase forward(DType dtype, Size s, boolean biased) {
         KernelCase made = KernelCase.of("linearForward", s.text() + (biased ? "" : " no bias"), dtype)
                 .terms(s.in)
                 .in("x", s.rows, s.in)
@@ -90,7 +90,7 @@ final class LinearCases {
                 .mma(mma(s.rows, s.out, s.in));
     }
 
-    private static KernelCase gelu(DType dtype, Size s, boolean saved) {
+    static KernelCase gelu(DType dtype, Size s, boolean saved) {
         KernelCase made = KernelCase.of("linearGeluForward", s.text() + (saved ? "" : " not saved"), dtype)
                 .terms(s.in)
                 .in("x", s.rows, s.in)
@@ -117,7 +117,7 @@ final class LinearCases {
     }
 
     /** {@code samples} 0: no scale. */
-    private static KernelCase residual(DType dtype, Size s, int samples) {
+    static KernelCase residual(DType dtype, Size s, int samples) {
         String scaled = samples == 0 ? "" : " S" + samples;
         KernelCase made = KernelCase.of("linearResidualForward", s.text() + scaled, dtype)
                 .terms(s.in)
@@ -144,7 +144,7 @@ final class LinearCases {
                 .mma(mma(s.rows, s.out, s.in));
     }
 
-    private static KernelCase backwardInput(DType dtype, Size s) {
+    static KernelCase backwardInput(DType dtype, Size s) {
         return KernelCase.of("linearBackwardInput", s.text(), dtype)
                 .terms(s.out)
                 .in("dy", s.rows, s.out)
@@ -167,7 +167,7 @@ final class LinearCases {
                 .mma(mma(s.rows, s.in, s.out));
     }
 
-    private static KernelCase backwardWeight(DType dtype, Size s, boolean biased) {
+    static KernelCase backwardWeight(DType dtype, Size s, boolean biased) {
         KernelCase made = KernelCase.of("linearBackwardWeight", s.text() + (biased ? "" : " no bias"), dtype)
                 .terms(s.rows)
                 .in("dy", s.rows, s.out)

@@ -104,7 +104,7 @@ final class LossCases {
                 .ids("ids", Fill.distinctIds(count, image.patches()), image.batch(), count);
     }
 
-    private static KernelCase pixelForward(DType dtype, PatchCases.Image image, int count, boolean normPix) {
+    static KernelCase pixelForward(DType dtype, PatchCases.Image image, int count, boolean normPix) {
         int rows = image.batch() * count;
         return pixel("pixelLossForward", dtype, image, count, normPix)
                 .outFloats("loss", 1)
@@ -126,7 +126,7 @@ final class LossCases {
                 .flops(9.0 * rows * image.values());
     }
 
-    private static KernelCase pixelBackward(DType dtype, PatchCases.Image image, int count, boolean normPix) {
+    static KernelCase pixelBackward(DType dtype, PatchCases.Image image, int count, boolean normPix) {
         int rows = image.batch() * count;
         return pixel("pixelLossBackward", dtype, image, count, normPix)
                 .floats("dloss", Fill.values(DLOSS), 1)

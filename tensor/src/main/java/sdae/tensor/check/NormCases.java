@@ -39,7 +39,7 @@ final class NormCases {
         return "R" + rows + " D" + cols;
     }
 
-    private static KernelCase forward(DType dtype, int rows, int cols) {
+    static KernelCase forward(DType dtype, int rows, int cols) {
         return KernelCase.of("layerNormForward", text(rows, cols), dtype)
                 .terms(cols)
                 .in("x", rows, cols)
@@ -63,7 +63,7 @@ final class NormCases {
     }
 
     /** dx = rstd (g - mean(g) - xhat mean(g xhat)), g = dy gamma; dgamma += dy xhat, dbeta += dy. */
-    private static KernelCase backward(DType dtype, int rows, int cols) {
+    static KernelCase backward(DType dtype, int rows, int cols) {
         return KernelCase.of("layerNormBackward", text(rows, cols), dtype)
                 .terms(Math.max(rows, cols))
                 .in("dy", rows, cols)

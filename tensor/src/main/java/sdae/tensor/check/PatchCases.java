@@ -52,7 +52,7 @@ final class PatchCases {
     }
 
     /** {@code ties}: few different noise values, so that the order of equal ones counts. */
-    private static KernelCase mask(int batch, int patches, int visible, int used, boolean ties) {
+    static KernelCase mask(int batch, int patches, int visible, int used, boolean ties) {
         Fill noise = !ties
                 ? Fill.UNIFORM
                 : (out, random, before) -> {
@@ -113,7 +113,7 @@ final class PatchCases {
     }
 
     /** {@code chosen} 0: all patches, no ids. */
-    private static KernelCase gather(DType dtype, Image image, int chosen) {
+    static KernelCase gather(DType dtype, Image image, int chosen) {
         int n = chosen == 0 ? image.patches() : chosen;
         KernelCase made = KernelCase.of("patchGather", image.text() + " n" + n + (chosen == 0 ? " all" : ""), dtype)
                 .floats("images", Fill.NORMAL, image.batch, image.channels, image.height, image.width)
@@ -146,7 +146,7 @@ final class PatchCases {
         return "S" + sequences + " n" + n + " D" + cols + (chosen ? "" : " in order");
     }
 
-    private static KernelCase embedForward(DType dtype, int sequences, int n, int cols, int patches, boolean chosen) {
+    static KernelCase embedForward(DType dtype, int sequences, int n, int cols, int patches, boolean chosen) {
         KernelCase made = KernelCase.of("embedTokensForward", text(sequences, n, cols, chosen), dtype)
                 .in("projected", sequences, n, cols)
                 .floats("cls", Fill.NORMAL, cols)
@@ -176,7 +176,7 @@ final class PatchCases {
                 .flops(1.0 * sequences * (1 + n) * cols);
     }
 
-    private static KernelCase embedBackward(
+    static KernelCase embedBackward(
             DType dtype, int sequences, int n, int cols, int patches, boolean chosen, boolean learned) {
         String text = text(sequences, n, cols, chosen) + (learned ? " learned" : "");
         KernelCase made = KernelCase.of("embedTokensBackward", text, dtype)

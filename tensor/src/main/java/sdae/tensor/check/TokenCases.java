@@ -34,7 +34,7 @@ final class TokenCases {
                 gatherBackward(dtype, images, l, VitBase.VISIBLE, VitBase.MASKED, VitBase.DECODER_WIDTH));
     }
 
-    private static KernelCase unshuffleForward(DType dtype, int batch, int patches, int visible, int cols) {
+    static KernelCase unshuffleForward(DType dtype, int batch, int patches, int visible, int cols) {
         return KernelCase.of("unshuffleForward", "B" + batch + " L" + patches + " V" + visible + " D" + cols, dtype)
                 .in("x", batch, 1 + visible, cols)
                 .floats("maskToken", Fill.NORMAL, cols)
@@ -58,7 +58,7 @@ final class TokenCases {
                 .flops(1.0 * batch * (1 + patches) * cols);
     }
 
-    private static KernelCase unshuffleBackward(DType dtype, int batch, int patches, int visible, int cols) {
+    static KernelCase unshuffleBackward(DType dtype, int batch, int patches, int visible, int cols) {
         return KernelCase.of("unshuffleBackward", "B" + batch + " L" + patches + " V" + visible + " D" + cols, dtype)
                 .terms((long) batch * patches)
                 .in("dy", batch, 1 + patches, cols)
@@ -83,7 +83,7 @@ final class TokenCases {
                 .flops(1.0 * batch * (patches - visible) * cols);
     }
 
-    private static KernelCase gatherForward(DType dtype, int batch, int patches, int count, int cols) {
+    static KernelCase gatherForward(DType dtype, int batch, int patches, int count, int cols) {
         return KernelCase.of("gatherTokensForward", "B" + batch + " L" + patches + " M" + count + " D" + cols, dtype)
                 .in("x", batch, 1 + patches, cols)
                 .traffic("x", (long) batch * count * cols * dtype.bytes())
@@ -100,7 +100,7 @@ final class TokenCases {
                 });
     }
 
-    private static KernelCase gatherBackward(DType dtype, int batch, int patches, int first, int count, int cols) {
+    static KernelCase gatherBackward(DType dtype, int batch, int patches, int first, int count, int cols) {
         String text = "B" + batch + " L" + patches + " first" + first + " M" + count + " D" + cols;
         return KernelCase.of("gatherTokensBackward", text, dtype)
                 .in("dy", batch, count, cols)

@@ -37,7 +37,7 @@ final class UpdateCases {
     }
 
     /** {@code whole}: with what a training step of a BF16 model appends, the rounded copies and the teacher's update. */
-    private static KernelCase adamw(int n, boolean whole) {
+    static KernelCase adamw(int n, boolean whole) {
         KernelCase made = KernelCase.of("adamw", "n" + n + (whole ? " low teacher" : ""), DType.F32)
                 .changes("param", Fill.NORMAL, n)
                 .changes("m", Fill.NORMAL, n)
@@ -84,7 +84,7 @@ final class UpdateCases {
                 .flops(14.0 * n);
     }
 
-    private static KernelCase ema(int n, boolean rounded) {
+    static KernelCase ema(int n, boolean rounded) {
         KernelCase made = KernelCase.of("ema", "n" + n + (rounded ? " low" : ""), DType.F32)
                 .changes("teacher", Fill.NORMAL, n)
                 .floats("student", Fill.NORMAL, n)

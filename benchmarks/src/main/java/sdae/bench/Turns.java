@@ -1,0 +1,122 @@
+package sdae.bench;
+
+import com.sun.management.OperatingSystemMXBean;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
+import java.util.StringJoiner;
+import sdae.train.Machine;
+
+/**
+ * The program of a process that computes when it is its turn. A line in, a line out (marked, for libraries print too):
+ *
+ * <pre>
+ * open KERNEL SHAPE DTYPE   ready | none | fault TEXT    the case, checked before it is timed
+ * run COUNT                 nanos N N N ...              so many runs, each timed
+ * peak                      peak BYTES                   most memory resident so far
+ * close                     closed
+ * </pre>
+ *
+ * It answers {@code run} only when all its threads have gone to sleep: those that spin, waiting for more work, would take
+ * time from whoever is next.
+ */
+final class Turns {
+    static final String MARK = "@sdae ";
+
+    private static final long QUIET_CHECK_MILLIS = 2;
+    private static final long QUIET_LIMIT_MILLIS = 300;
+    private static final double QUIET_SHARE = 0.1;
+
+    private final OperatingSystemMXBean process = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+    private final Peer peer;
+    private final int threads;
+    private Work work;
+    private boolean step;
+
+    private Turns(Peer peer, int threads) {
+        this.peer = peer;
+        this.threads = threads;
+    }
+
+    /** Arguments: peer, device, threads. Reads standard input to its end. */
+    public static void main(String[] arguments) throws IOException {
+        Turns turns = new Turns(Peers.named(arguments[0], arguments[1]), Integer.parseInt(arguments[2]));
+        PrintStream out = System.out;
+        System.setOut(System.err);
+        BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line = in.readLine(); line != null; line = in.readLine()) {
+            out.println(MARK + turns.answer(line.split(" ", -1)));
+            out.flush();
+        }
+        System.exit(0); // without waiting for a library's threads
+    }
+
+    private String answer(String[] words) {
+        try {
+            return switch (words[0]) {
+                case "open" -> open(Cases.of(words[1], words[2], words[3]));
+                case "run" -> run(Integer.parseInt(words[1]));
+                case "peak" -> "peak " + Machine.peakResidentBytes();
+                case "close" -> close();
+                default -> "fault unknown request " + words[0];
+            };
+        } catch (RuntimeException | LinkageError e) {
+            return "fault " + String.valueOf(e).replaceAll("\\s+", " ");
+        }
+    }
+
+    private String open(Case wanted) {
+        work = peer.open(wanted, threads);
+        if (work == null) {
+            return "none";
+        }
+        step = wanted.kernel() == Kernel.STEP;
+        work.reset();
+        work.run();
+        String fault = wanted.fault(work.outputs(), work.slack());
+        return fault == null ? "ready" : "fault " + fault;
+    }
+
+    private String run(int count) {
+        if (!step) {
+            work.reset();
+            work.run(); // wakes the threads and the clock; a step is long enough to wake up in
+        }
+        StringJoiner nanos = new StringJoiner(" ", "nanos ", "");
+        for (int i = 0; i < count; i++) {
+            long start = System.nanoTime();
+            work.run();
+            nanos.add(Long.toString(System.nanoTime() - start));
+        }
+        waitUntilQuiet();
+        return nanos.toString();
+    }
+
+    private void waitUntilQuiet() {
+        long end = System.nanoTime() + QUIET_LIMIT_MILLIS * 1_000_000;
+        while (System.nanoTime() < end) {
+            long cpu = process.getProcessCpuTime();
+            long wall = System.nanoTime();
+            try {
+                Thread.sleep(QUIET_CHECK_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return;
+            }
+            if (process.getProcessCpuTime() - cpu < QUIET_SHARE * (System.nanoTime() - wall)) {
+                return;
+            }
+        }
+    }
+
+    private String close() {
+        if (work != null) {
+            work.close();
+            work = null;
+        }
+        return "closed";
+    }
+}

@@ -1,0 +1,109 @@
+package sdae.bench;
+
+import java.io.BufferedReader;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.OutputStreamWriter;
+import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** A process of {@link Turns}, seen from outside. */
+final class TurnsProcess implements AutoCloseable {
+    private static final int EXIT_SECONDS = 10;
+
+    private final Process process;
+    private final BufferedReader answers;
+    private final BufferedWriter requests;
+
+    TurnsProcess(Peer peer, String device, int threads) {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        command.addAll(peer.javaFlags());
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Turns.class.getName()));
+        command.addAll(List.of(peer.name(), device, Integer.toString(threads)));
+        ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
+        builder.environment().putAll(peer.environment());
+        try {
+            process = builder.start();
+        } catch (IOException e) {
+            throw new UncheckedIOException("bench: no process for " + peer.name() + ": " + e.getMessage(), e);
+        }
+        answers = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+        requests = new BufferedWriter(new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8));
+    }
+
+    /** {@code ready}, {@code none} or {@code fault ...}. */
+    String open(Case wanted) {
+        return ask("open " + wanted.kernel().name() + " " + wanted.shape().name() + " "
+                + wanted.dtype().name());
+    }
+
+    /** Seconds of each of {@code count} runs. */
+    double[] run(int count) {
+        String answer = ask("run " + count);
+        if (!answer.startsWith("nanos ")) {
+            throw new IllegalStateException(answer);
+        }
+        return Arrays.stream(answer.substring("nanos ".length()).split(" ", -1))
+                .mapToDouble(n -> Long.parseLong(n) * 1e-9)
+                .toArray();
+    }
+
+    /** Most memory that it has held so far, in bytes. */
+    long peakBytes() {
+        String answer = ask("peak");
+        return answer.startsWith("peak ") ? Long.parseLong(answer.substring("peak ".length())) : 0;
+    }
+
+    void closeCase() {
+        ask("close");
+    }
+
+    boolean alive() {
+        return process.isAlive();
+    }
+
+    /** A process that dies answers {@code fault}. */
+    private String ask(String request) {
+        try {
+            requests.write(request + "\n");
+            requests.flush();
+            for (String line = answers.readLine(); line != null; line = answers.readLine()) {
+                if (line.startsWith(Turns.MARK)) {
+                    return line.substring(Turns.MARK.length());
+                }
+            }
+            return "fault the process ended with " + process.waitFor();
+        } catch (IOException e) {
+            return "fault the process ended: " + e.getMessage();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return "fault interrupted";
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            requests.close(); // it ends with its input
+        } catch (IOException e) {
+            process.destroy(); // it has ended already
+        }
+        try {
+            if (!process.waitFor(EXIT_SECONDS, TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            process.destroyForcibly();
+        }
+    }
+}
