@@ -1,9 +1,7 @@
 package sdae.bench;
 
-import java.lang.reflect.Proxy;
 import sdae.kernels.Kernels;
 import sdae.kernels.Native;
-import sdae.tensor.Backend;
 import sdae.tensor.DType;
 import sdae.tensor.Devices;
 
@@ -39,10 +37,8 @@ final class SdaePeer implements Peer {
         if (wanted.kernel() == Kernel.LOAD) {
             return device.equals("cpu") ? new LoadWork(wanted) : null;
         }
-        // Which BF16 kernels a device has is asked of the plain device: the composition would time conversions.
         if (wanted.kernel() == Kernel.STEP) {
-            Backend backend = Devices.open(device, wanted.dtype());
-            return Proxy.isProxyClass(backend.getClass()) ? null : new StepWork(wanted, backend);
+            return new StepWork(wanted, Devices.open(device));
         }
         KernelWork work = new KernelWork(wanted, Devices.open(device));
         if (wanted.dtype() == DType.BF16 && !work.runs()) {
