@@ -17,6 +17,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import sdae.bench.Ratios.Interval;
 import sdae.io.ExitCode;
+import sdae.io.Json;
 import sdae.io.UserError;
 import sdae.tensor.Devices;
 import sdae.train.Machine;
@@ -25,7 +26,7 @@ import sdae.train.Machine;
         name = "bench",
         mixinStandardHelpOptions = true,
         description = {
-            "Times kernels and whole training steps, each checked against a double reference before, and writes a JSON file.",
+            "Times kernels and whole training steps, each checked against a double reference before, and writes a JSON file and an HTML report beside it.",
             "With --peers, other implementations of the same computations take turns with ours, round by round."
         },
         footer = {
@@ -61,6 +62,9 @@ final class BenchCommand implements Callable<Integer> {
             defaultValue = "bench.json")
     private Path out;
 
+    @Option(names = "--against", paramLabel = "FILE", description = "earlier results (JSON) to hold these against")
+    private Path against;
+
     private Limits limits = Limits.UNKNOWN;
 
     public static void main(String[] arguments) {
@@ -88,6 +92,7 @@ final class BenchCommand implements Callable<Integer> {
             return ExitCode.DONE.code();
         }
         checkArguments();
+        ResultFile earlier = against == null ? null : earlier();
         List<Peer> implementations = new ArrayList<>(List.of(new SdaePeer(device)));
         if (peers) {
             implementations.addAll(Peers.others());
@@ -105,9 +110,21 @@ final class BenchCommand implements Callable<Integer> {
                 System.err::println);
         List<Result> results = run.run(cases, this::print);
         header.put("load after", load());
-        new ResultFile(header, limits, results).write(out);
-        System.out.printf("load %s before, %s after; %s%n", header.get("load before"), load(), out);
+        ResultFile file = new ResultFile(header, limits, results);
+        file.write(out);
+        Path report = BenchReport.beside(out);
+        BenchReport.write(report, file, earlier);
+        System.out.printf(
+                "load %s before, %s after; %s, %s%n", header.get("load before"), header.get("load after"), out, report);
         return ExitCode.DONE.code();
+    }
+
+    private ResultFile earlier() throws IOException {
+        try {
+            return ResultFile.read(against);
+        } catch (Json.Malformed e) {
+            throw new UserError(ExitCode.CONFIG, "bench: --against: " + against + " is " + e.getMessage());
+        }
     }
 
     private void checkArguments() {
@@ -119,6 +136,10 @@ final class BenchCommand implements Callable<Integer> {
             // Kernel time of a GPU is between two CUDA events; Backend gives none yet. A simulated device has no speed.
             throw new UserError(
                     ExitCode.DEVICE, "bench: only cpu can be timed; cuda needs CUDA events, cuda-sim has no speed");
+        }
+        if (against != null && !Files.isRegularFile(against)) {
+            throw new UserError(
+                    ExitCode.CONFIG, "bench: --against must be a file of earlier results, but there is no " + against);
         }
         if (threads < 1) {
             throw new UserError(ExitCode.CONFIG, "bench: --threads must be 1 or more, but is " + threads);

@@ -7,12 +7,12 @@ import java.util.Deque;
  * Writes HTML and SVG that is also well-formed XML: elements close in order, text and attribute values are escaped, and
  * characters that XML forbids become U+FFFD. There is no way to write unescaped text but {@link #raw}.
  */
-final class Html {
+public final class Html {
     private final StringBuilder out = new StringBuilder(1 << 16);
     private final Deque<String> open = new ArrayDeque<>();
 
     /** Opens an element; {@code attributes} are name, value pairs. */
-    Html open(String tag, String... attributes) {
+    public Html open(String tag, String... attributes) {
         start(tag, attributes);
         out.append('>');
         open.push(tag);
@@ -20,24 +20,24 @@ final class Html {
     }
 
     /** An element without content, such as {@code <img/>} or {@code <rect/>}. */
-    Html empty(String tag, String... attributes) {
+    public Html empty(String tag, String... attributes) {
         start(tag, attributes);
         out.append("/>");
         return this;
     }
 
     /** An element that holds only text. */
-    Html element(String tag, String text, String... attributes) {
+    public Html element(String tag, String text, String... attributes) {
         return open(tag, attributes).text(text).close();
     }
 
-    Html text(String text) {
+    public Html text(String text) {
         escape(text);
         return this;
     }
 
     /** Closes the innermost open element. */
-    Html close() {
+    public Html close() {
         out.append("</").append(open.pop()).append('>');
         return this;
     }
@@ -52,7 +52,7 @@ final class Html {
     }
 
     /** The page so far. */
-    String page() {
+    public String page() {
         if (!open.isEmpty()) {
             throw new IllegalStateException("html: still open: " + open);
         }

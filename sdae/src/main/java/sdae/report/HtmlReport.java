@@ -63,7 +63,7 @@ public final class HtmlReport {
     }
 
     /** Opens the page and writes its head: nothing is fetched from anywhere. */
-    static void head(Html html, String title) {
+    public static void head(Html html, String title) {
         html.open("html", "lang", "en").open("head").empty("meta", "charset", "utf-8");
         html.empty("meta", "name", "viewport", "content", "width=device-width, initial-scale=1");
         html.empty("meta", "name", "color-scheme", "content", "light dark");

@@ -5,13 +5,13 @@ import java.math.MathContext;
 import java.util.Locale;
 
 /** Numbers as a reader likes them: not cut from their unit at a line's end, and the same whatever the machine's language. */
-final class Numbers {
+public final class Numbers {
     private static final String MISSING = "–";
 
     private Numbers() {}
 
     /** Four significant digits, thousands apart, a power of ten below 1e-4; a dash for NaN. */
-    static String format(double value) {
+    public static String format(double value) {
         if (!Double.isFinite(value)) {
             return Double.isNaN(value) ? MISSING : value > 0 ? "∞" : "−∞";
         }
@@ -31,7 +31,7 @@ final class Numbers {
     }
 
     /** A share such as an accuracy, given as 0..1: "84.3 %"; a dash for NaN. */
-    static String percent(double share) {
+    public static String percent(double share) {
         return Double.isFinite(share) ? sign(String.format(Locale.ROOT, "%.1f\u00a0%%", 100 * share)) : MISSING;
     }
 
@@ -65,7 +65,7 @@ final class Numbers {
     }
 
     /** A coordinate inside an SVG: two decimals are a fiftieth of what can be seen. */
-    static String coordinate(double value) {
+    public static String coordinate(double value) {
         return BigDecimal.valueOf(Math.round(value * 100), 2)
                 .stripTrailingZeros()
                 .toPlainString();
