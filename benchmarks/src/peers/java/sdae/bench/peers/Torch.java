@@ -6,6 +6,7 @@ import java.util.function.Supplier;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.Dispatcher;
 import org.bytedeco.pytorch.GenericList;
 import org.bytedeco.pytorch.IValue;
@@ -72,6 +73,13 @@ final class Torch {
         }
     }
 
+    /** Runs the body recording it for backward, inside {@link #withoutGradients}. */
+    static <T> T withGradients(Supplier<T> body) {
+        try (AutoGradMode mode = new AutoGradMode(true)) {
+            return body.get();
+        }
+    }
+
     /** A {@code Tensor[]} argument. */
     static IValue list(Collection<Tensor> tensors) {
         return scoped(() -> {
@@ -89,11 +97,13 @@ final class Torch {
             handle = Dispatcher.singleton().findSchemaOrThrow(name, overload);
         }
 
-        /** Calls it for its side effect, with every argument of the schema in order. */
-        void call(List<IValue> arguments) {
-            try (PointerScope scope = new PointerScope()) {
-                handle.callBoxed(new IValueVector(arguments.toArray(IValue[]::new)));
-            }
+        /** Calls it with every argument of the schema in order; the results belong to the scope around. */
+        IValueVector call(List<IValue> arguments) {
+            return scoped(() -> {
+                IValueVector stack = new IValueVector(arguments.toArray(IValue[]::new));
+                handle.callBoxed(stack);
+                return stack;
+            });
         }
     }
 }

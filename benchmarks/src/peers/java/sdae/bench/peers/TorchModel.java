@@ -6,9 +6,11 @@ import static sdae.bench.peers.TorchLayers.Linear;
 import static sdae.bench.peers.TorchLayers.Norm;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.function.BiFunction;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.T_TensorTensor_T;
@@ -45,10 +47,8 @@ final class TorchModel {
             long each = patches.size(1);
             Tensor x = Torch.scoped(() -> {
                 Tensor rows = this.patches.forward(patches.reshape(sequences * each, -1));
-                Tensor places = posEmbed.index_select(0, ids.reshape(-1).add(new Scalar(1)));
-                Tensor tokens = rows.add(places).view(sequences, each, -1);
-                Tensor first = clsToken.add(posEmbed.narrow(0, 0, 1)).expand(sequences, 1, tokens.size(2));
-                return torch.cat(new TensorVector(first, tokens), 1).view(sequences * (1 + each), -1);
+                Tensor tokens = embed(rows.view(sequences, each, -1), clsToken, posEmbed, ids);
+                return tokens.view(sequences * (1 + each), -1);
             });
             for (Block block : blocks) {
                 Tensor in = x;
@@ -185,11 +185,8 @@ final class TorchModel {
             Tensor tokens = teacherVit
                     .forward(seen, mask.masked.reshape(sequences, each))
                     .view(sequences, 1 + each, spec.width())
-                    .narrow(1, 1, each)
-                    .to(torch.ScalarType.Float);
-            T_TensorTensor_T moments = torch.var_mean(tokens, new long[] {2}, true, true);
-            return tokens.sub(moments.get1())
-                    .mul(moments.get0().add(new Scalar(TARGET_EPS)).rsqrt());
+                    .narrow(1, 1, each);
+            return standardised(tokens);
         });
     }
 
@@ -200,16 +197,9 @@ final class TorchModel {
         Tensor latent = encoder.forward(gather(patches, mask.keep), mask.keep);
         Tensor x = Torch.scoped(() -> {
             Tensor embedded = decoderEmbed.forward(latent);
-            long width = embedded.size(1);
-            // One mask token behind the visible ones: every masked place reads that row.
-            Tensor rows = torch.cat(
-                    new TensorVector(
-                            embedded.view(batch, 1 + visible, width),
-                            maskToken.to(embedded.scalar_type()).expand(batch, 1, width)),
-                    1);
-            Tensor row = mask.restore.add(new Scalar(1)).clamp_max(new Scalar(1L + visible));
-            Tensor all = torch.cat(new TensorVector(torch.zeros_like(row.narrow(1, 0, 1)), row), 1);
-            return gather(rows, all).add(decoderPos).view(batch * (1 + places), width);
+            Tensor tokens = embedded.view(batch, 1 + visible, -1);
+            return unshuffle(tokens, maskToken.to(embedded.scalar_type()), mask.restore, decoderPos)
+                    .view(batch * (1 + places), -1);
         });
         for (Block block : decoderBlocks) {
             Tensor in = x;
@@ -223,11 +213,67 @@ final class TorchModel {
         });
     }
 
+    /** Projected patches [S, n, D] at places ids [S, n] behind a class token [1, 1, D], positions [1+L, D] added. */
+    static Tensor embed(Tensor projected, Tensor clsToken, Tensor pos, Tensor ids) {
+        long sequences = projected.size(0);
+        Tensor places = pos.index_select(0, ids.reshape(-1).add(new Scalar(1)));
+        Tensor tokens = projected.add(places.view(sequences, projected.size(1), -1));
+        Tensor first = clsToken.add(pos.narrow(0, 0, 1)).expand(sequences, 1, tokens.size(2));
+        return torch.cat(new TensorVector(first, tokens), 1);
+    }
+
+    /** Tokens [B, 1+V, D] back in image order, the mask token [1, 1, D] elsewhere, positions added: [B, 1+L, D]. */
+    static Tensor unshuffle(Tensor tokens, Tensor maskToken, Tensor restore, Tensor pos) {
+        long batch = tokens.size(0);
+        // One mask token behind the visible ones: every masked place reads that row.
+        Tensor rows = torch.cat(new TensorVector(tokens, maskToken.expand(batch, 1, tokens.size(2))), 1);
+        Tensor row = restore.add(new Scalar(1)).clamp_max(new Scalar(tokens.size(1)));
+        Tensor all = torch.cat(new TensorVector(torch.zeros_like(row.narrow(1, 0, 1)), row), 1);
+        return gather(rows, all).add(pos);
+    }
+
+    /** Number of each sample's first row among all rows: [B, 1]. */
+    static Tensor firstRows(long batch, long each) {
+        return torch.arange(new Scalar(batch))
+                .to(torch.ScalarType.Long)
+                .mul(new Scalar(each))
+                .unsqueeze(1);
+    }
+
+    /** Every token [.., D] to mean 0 and variance 1 over its channels, the variance with divisor D - 1. */
+    static Tensor standardised(Tensor tokens) {
+        Tensor wide = tokens.to(torch.ScalarType.Float);
+        T_TensorTensor_T moments = torch.var_mean(wide, new long[] {2}, true, true);
+        Tensor rstd = moments.get0().add(new Scalar(TARGET_EPS)).rsqrt();
+        return wide.sub(moments.get1()).mul(rstd);
+    }
+
     /** 1 - mean cosine of [S, n, D] each. */
     Tensor loss(Tensor target, Tensor pred) {
+        return loss(target, pred, axis);
+    }
+
+    static Tensor loss(Tensor target, Tensor pred, int axis) {
         return torch.cosine_similarity(target, pred, axis, COSINE_EPS)
                 .mean()
                 .neg()
                 .add(new Scalar(1));
+    }
+
+    /** Random matrices of MAE's size, norms that do nothing yet: what a step costs does not depend on the values. */
+    static float[] startingValues(String network, Parameter p) {
+        float[] values = new float[p.shape().count()];
+        if (p.shape().rank() == 1) {
+            Arrays.fill(values, p.name().endsWith(".weight") ? 1 : 0);
+            return values;
+        }
+        Random random = new Random(p.name().hashCode() + network.hashCode());
+        double scale = p.shape().rank() == 2
+                ? Math.sqrt(2.0 / (p.shape().size(0) + p.shape().size(1)))
+                : 0.02;
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) (scale * random.nextGaussian());
+        }
+        return values;
     }
 }

@@ -13,7 +13,6 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import sdae.bench.peers.TorchLayers.Attention;
 import sdae.model.ModelSpec;
-import sdae.tensor.Parameter;
 
 /**
  * The training step of SdAE in libtorch, on its own: {@code TorchStep MODEL BATCH [fp32|bf16] [option=value ...]}. Prints one
@@ -55,7 +54,7 @@ public final class TorchStep {
         int visible = (int) (spec.patches() * VISIBLE);
 
         torch.manual_seed(0);
-        TorchModel model = new TorchModel(spec, visible, FOLDS, tokenAxis, attention, TorchStep::startingValues);
+        TorchModel model = new TorchModel(spec, visible, FOLDS, tokenAxis, attention, TorchModel::startingValues);
         List<Tensor> images = new ArrayList<>();
         for (int i = 0; i < POOL; i++) {
             images.add(torch.randn(batch, spec.channels(), spec.imageHeight(), spec.imageWidth()));
@@ -84,23 +83,6 @@ public final class TorchStep {
                 throw new IllegalArgumentException(
                         "TorchStep: model must be vit-b, vit-s, vit-ti or cifar, but is " + name);
         };
-    }
-
-    /** Random matrices of MAE's size, norms that do nothing yet: what a step costs does not depend on the values. */
-    private static float[] startingValues(String model, Parameter p) {
-        float[] values = new float[p.shape().count()];
-        java.util.Random random = new java.util.Random(p.name().hashCode() + model.hashCode());
-        if (p.shape().rank() == 1) {
-            Arrays.fill(values, p.name().endsWith(".weight") ? 1 : 0);
-            return values;
-        }
-        double scale = p.shape().rank() == 2
-                ? Math.sqrt(2.0 / (p.shape().size(0) + p.shape().size(1)))
-                : 0.02;
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) (scale * random.nextGaussian());
-        }
-        return values;
     }
 
     private static String line(int step, boolean warmup, TorchTrainer.Times t) {
