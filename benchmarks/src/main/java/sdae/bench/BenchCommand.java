@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -34,7 +35,8 @@ import sdae.train.Machine;
             "Examples:",
             "  sdae bench --list                     every case",
             "  sdae bench --quick attention          a look at attention",
-            "  sdae bench --peers attention decoder  attention in the decoder, against libtorch"
+            "  sdae bench --peers attention decoder  attention in the decoder, against libtorch",
+            "  sdae bench --jmh -h                   JMH's own benchmarks of the same cases, with JMH's options"
         })
 final class BenchCommand implements Callable<Integer> {
     @Parameters(arity = "0..*", paramLabel = "PATTERN", description = "only cases with all these words in their name")
@@ -67,7 +69,11 @@ final class BenchCommand implements Callable<Integer> {
 
     private Limits limits = Limits.UNKNOWN;
 
-    public static void main(String[] arguments) {
+    public static void main(String[] arguments) throws IOException {
+        if (arguments.length > 0 && arguments[0].equals("--jmh")) {
+            org.openjdk.jmh.Main.main(Arrays.copyOfRange(arguments, 1, arguments.length));
+            return;
+        }
         CommandLine line = new CommandLine(new BenchCommand());
         line.setExecutionExceptionHandler((exception, command, parsed) -> {
             if (exception instanceof UserError error) {

@@ -2,14 +2,14 @@ package sdae.bench;
 
 import java.util.Locale;
 
-/** Between kernels and the JMH methods that time them: {@code sdae.bench.jmh.AttentionBenchmark.forward}. */
+/** Between kernels and their names in results: {@code sdae.bench.attentionForward}, as JMH would name a method. */
 final class Benchmarks {
-    private static final String PACKAGE = "sdae.bench.jmh.";
+    private static final String PACKAGE = "sdae.bench.";
 
     private Benchmarks() {}
 
     static String method(Kernel kernel) {
-        return PACKAGE + type(kernel.family()) + "." + name(kernel);
+        return PACKAGE + name(kernel);
     }
 
     /** The kernel of that method. */
@@ -20,21 +20,6 @@ final class Benchmarks {
             }
         }
         throw new IllegalArgumentException("bench: no kernel is timed by " + method);
-    }
-
-    private static String type(Kernel.Family family) {
-        return switch (family) {
-            case ATTENTION -> "AttentionBenchmark";
-            case GEMM -> "GemmBenchmark";
-            case LAYER_NORM -> "LayerNormBenchmark";
-            case GELU -> "GeluBenchmark";
-            case MASK -> "MaskBenchmark";
-            case PATCH_EMBED -> "PatchEmbedBenchmark";
-            case LOSS -> "LossBenchmark";
-            case UPDATE -> "UpdateBenchmark";
-            case STEP -> "TrainStepBenchmark";
-            case LOAD -> "LoadBenchmark";
-        };
     }
 
     /** ATTENTION_FORWARD: attentionForward. */
