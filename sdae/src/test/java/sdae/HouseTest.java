@@ -50,6 +50,7 @@ class HouseTest {
                         "sdae.gpu..",
                         "sdae.weights..",
                         "sdae.look..",
+                        "sdae.study..",
                         "sdae.cli..")
                 .whereLayer("sdae")
                 .mayNotBeAccessedByAnyLayer()

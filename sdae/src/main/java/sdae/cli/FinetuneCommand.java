@@ -15,6 +15,7 @@ import sdae.eval.Backbone;
 import sdae.io.ExitCode;
 import sdae.io.Progress;
 import sdae.io.UserError;
+import sdae.train.FinetuneSettings;
 import sdae.train.Run;
 import sdae.train.StopSignal;
 
@@ -42,30 +43,6 @@ import sdae.train.StopSignal;
             "All settings: sdae pretrain --settings (those named finetune.* are for this command)"
         })
 final class FinetuneCommand implements Callable<Integer> {
-    /** What a fine-tuning takes over from the network's run. */
-    private static final List<String> INHERITED = List.of(
-            "seed",
-            "threads",
-            "device",
-            "run.dir",
-            "data.path",
-            "data.holdout",
-            "data.mean",
-            "data.std",
-            "data.workers",
-            "data.on_bad_image",
-            "data.limit",
-            "image.size",
-            "in_chans",
-            "model.name",
-            "model.patch",
-            "model.width",
-            "model.depth",
-            "model.heads",
-            "model.mlp_ratio",
-            "model.dtype",
-            "init.patch_bias");
-
     @Parameters(
             arity = "0..1",
             paramLabel = "RUN|FILE",
@@ -125,6 +102,7 @@ final class FinetuneCommand implements Callable<Integer> {
             outcome = run.train();
         }
         if (!outcome.finished()) {
+            System.out.println("go on with: sdae finetune --resume " + folder);
             return ExitCode.STOPPED.code();
         }
         if (outcome.summary().get("top1") instanceof Double top1) {
@@ -144,8 +122,7 @@ final class FinetuneCommand implements Callable<Integer> {
     private List<String> given() {
         List<String> given = new ArrayList<>();
         if (epochs != null) {
-            given.add("train.epochs=" + epochs);
-            given.add("train.warmup_epochs=" + epochs / 20);
+            given.addAll(FinetuneSettings.epochs(epochs));
         }
         if (device != null) {
             given.add("device=" + device);
@@ -162,7 +139,6 @@ final class FinetuneCommand implements Callable<Integer> {
 
     private Config fresh(List<String> given) throws IOException {
         Config source = new Backbone.Origin(from, Backbone.Network.STUDENT, List.of(), true).config();
-        List<String> inherited = new ArrayList<>(source.settings(INHERITED));
         boolean weights = !scratch;
         if (weights && Files.isDirectory(from) && source.classifies()) {
             throw new UserError(
@@ -170,7 +146,7 @@ final class FinetuneCommand implements Callable<Integer> {
                     "finetune: " + from + " is a fine-tuning itself; go on with --resume " + from
                             + ", or name its checkpoint's classifier.safetensors");
         }
-        inherited.add("finetune.from=" + (weights ? from.toString() : "scratch"));
+        List<String> inherited = FinetuneSettings.inherited(source, weights ? from.toString() : "scratch");
         return Config.load(inherited, file, "finetune", given);
     }
 }

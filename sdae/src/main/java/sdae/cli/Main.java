@@ -24,6 +24,7 @@ import sdae.tensor.DeviceException;
             VisualizeCommand.class,
             ExportCommand.class,
             ImportCommand.class,
+            StudyCommand.class,
             ReportCommand.class,
             EnvCommand.class,
             SelftestCommand.class,

@@ -83,6 +83,7 @@ final class PretrainCommand implements Callable<Integer> {
             outcome = run.train();
         }
         if (!outcome.finished()) {
+            System.out.println("go on with: sdae pretrain --resume " + folder);
             return ExitCode.STOPPED.code();
         }
         if (profile) {

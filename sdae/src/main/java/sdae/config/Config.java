@@ -54,6 +54,18 @@ public final class Config {
         return new Config(ConfigReader.read(inherited, file, preset, sets));
     }
 
+    /** Settings ({@code key=value} each) from one place, which faults name. */
+    public record Layer(String where, List<String> settings) {
+        public Layer {
+            settings = List.copyOf(settings);
+        }
+    }
+
+    /** Defaults, the preset that the last layer with one names, and the layers in order. @throws UserError (exit 2) */
+    public static Config of(List<Layer> layers) {
+        return new Config(ConfigReader.read(layers));
+    }
+
     /** These settings as {@code key=value}, for another config to inherit. */
     public List<String> settings(List<String> keys) {
         return keys.stream().map(key -> key + "=" + values.get(key)).toList();

@@ -34,23 +34,39 @@ final class ConfigReader {
     static Map<String, Object> read(List<String> inherited, Path file, String preset, List<String> sets) {
         ConfigReader reader = new ConfigReader();
         Map<String, Setting> ofFile = file == null ? Map.of() : reader.yaml(text(file), file.toString());
-        Map<String, Setting> ofSets = reader.options(sets);
+        Map<String, Setting> ofSets = reader.options("--set", sets);
         Setting named = ofSets.getOrDefault(
                 "preset", preset == null ? ofFile.get("preset") : new Setting("--preset", List.of(preset)));
         if (named != null) {
             reader.apply("preset", named);
         }
         reader.yaml(resource((String) reader.values.get("preset")), "preset").forEach(reader::apply);
-        reader.options(inherited).forEach(reader::apply);
+        reader.options("--set", inherited).forEach(reader::apply);
         ofFile.forEach(reader::apply);
         if (preset != null) {
             reader.apply("preset", new Setting("--preset", List.of(preset)));
         }
         ofSets.forEach(reader::apply);
-        if (!reader.faults.isEmpty()) {
-            throw new UserError(ExitCode.CONFIG, "config: " + String.join("; ", reader.faults));
+        return reader.complete();
+    }
+
+    static Map<String, Object> read(List<Config.Layer> layers) {
+        ConfigReader reader = new ConfigReader();
+        List<Map<String, Setting>> all = new ArrayList<>();
+        for (Config.Layer layer : layers) {
+            all.add(reader.options(layer.where(), layer.settings()));
         }
-        return reader.values;
+        all.stream().filter(layer -> layer.containsKey("preset")).forEach(l -> reader.apply("preset", l.get("preset")));
+        reader.yaml(resource((String) reader.values.get("preset")), "preset").forEach(reader::apply);
+        all.forEach(layer -> layer.forEach(reader::apply));
+        return reader.complete();
+    }
+
+    private Map<String, Object> complete() {
+        if (!faults.isEmpty()) {
+            throw new UserError(ExitCode.CONFIG, "config: " + String.join("; ", faults));
+        }
+        return values;
     }
 
     private void apply(String name, Setting setting) {
@@ -68,12 +84,12 @@ final class ConfigReader {
         }
     }
 
-    private Map<String, Setting> options(List<String> sets) {
+    private Map<String, Setting> options(String where, List<String> sets) {
         Map<String, Setting> settings = new LinkedHashMap<>();
         for (String set : sets) {
             int equals = set.indexOf('=');
             if (equals <= 0) {
-                faults.add("--set " + set + ": must be key=value");
+                faults.add(where + " " + set + ": must be key=value");
                 continue;
             }
             String value = set.substring(equals + 1).strip();
@@ -81,7 +97,7 @@ final class ConfigReader {
             List<String> texts = list
                     ? List.of(value.substring(1, value.length() - 1).strip().split("\\s*,\\s*"))
                     : List.of(value);
-            settings.put(set.substring(0, equals).strip(), new Setting("--set", texts));
+            settings.put(set.substring(0, equals).strip(), new Setting(where, texts));
         }
         return settings;
     }

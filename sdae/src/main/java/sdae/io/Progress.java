@@ -5,6 +5,7 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.function.Supplier;
 
 /** The progress line: rewritten in place on a terminal, a line now and then elsewhere. */
 public final class Progress {
@@ -12,12 +13,21 @@ public final class Progress {
     private static final double LOG_SECONDS = 10;
 
     private final PrintStream out;
+    private final String before;
+    private final Supplier<String> after;
     private final boolean terminal;
     private long last;
     private int width;
 
     public Progress(PrintStream out) {
+        this(out, "", () -> "");
+    }
+
+    /** Of one run among several: every line begins with {@code before}, the state also ends with {@code after}. */
+    public Progress(PrintStream out, String before, Supplier<String> after) {
         this.out = out;
+        this.before = before;
+        this.after = after;
         this.terminal = isTerminal();
     }
 
@@ -39,16 +49,18 @@ public final class Progress {
             return;
         }
         last = time;
-        String line = String.format(
-                Locale.ROOT,
-                "step %d/%d  epoch %.2f/%.4g  loss %.4f  %.1f images/s  ETA %s",
-                step,
-                steps,
-                epoch,
-                epochs,
-                loss,
-                rate,
-                clock(seconds));
+        String line = before
+                + String.format(
+                        Locale.ROOT,
+                        "step %d/%d  epoch %.2f/%.4g  loss %.4f  %.1f images/s  ETA %s",
+                        step,
+                        steps,
+                        epoch,
+                        epochs,
+                        loss,
+                        rate,
+                        clock(seconds))
+                + after.get();
         if (terminal) {
             out.print('\r' + line + " ".repeat(Math.max(0, width - line.length())));
             out.flush();
@@ -64,7 +76,7 @@ public final class Progress {
             out.print('\r' + " ".repeat(width) + '\r');
             width = 0;
         }
-        out.println(text);
+        out.println(before + text);
     }
 
     /** 1:05 or 2:03:10. */

@@ -94,11 +94,6 @@ final class Finetuning implements Task {
     }
 
     @Override
-    public String command() {
-        return "finetune";
-    }
-
-    @Override
     public List<String> describe(Plan plan) {
         List<String> lines = new ArrayList<>();
         lines.add(String.format(

@@ -32,11 +32,6 @@ final class Pretraining implements Task {
     }
 
     @Override
-    public String command() {
-        return "pretrain";
-    }
-
-    @Override
     public List<String> describe(Plan plan) {
         List<String> lines = new ArrayList<>();
         lines.add(config.text("objective") + " on " + config.text("data.path") + ": "

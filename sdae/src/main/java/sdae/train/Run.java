@@ -80,7 +80,7 @@ public final class Run implements AutoCloseable {
         task = config.classifies()
                 ? new Finetuning(config, data, profiler.backend(), progress::say)
                 : new Pretraining(config, data, profiler.backend());
-        plan = new Plan(config, batchesPerEpoch());
+        plan = plan(config, data.train().size());
         checkpoints = CheckpointStore.open(disk, folder, config.integer("checkpoint.keep"), lock, progress::say);
         try {
             start(resume);
@@ -100,15 +100,20 @@ public final class Run implements AutoCloseable {
         }
     }
 
-    private int batchesPerEpoch() {
-        int batches = data.train().size() / config.integer("train.batch");
+    /** Updates that so many training images make. @throws UserError (exit 2) if that is none */
+    public static long updates(Config config, int images) {
+        return plan(config, images).updates();
+    }
+
+    private static Plan plan(Config config, int images) {
+        int batches = images / config.integer("train.batch");
         if (batches == 0) {
             throw new UserError(
                     ExitCode.CONFIG,
-                    "config: train.batch " + config.integer("train.batch") + " is more than the "
-                            + data.train().size() + " training images; lower it");
+                    "config: train.batch " + config.integer("train.batch") + " is more than the " + images
+                            + " training images; lower it");
         }
-        return batches;
+        return new Plan(config, batches);
     }
 
     private void restore() throws IOException {
@@ -181,10 +186,11 @@ public final class Run implements AutoCloseable {
     }
 
     private void loop(CsvLog metrics, CsvLog evals, TensorBoardWriter board) throws IOException {
+        double training = secondsBefore;
+        summary.put("train_seconds", training);
         if (done >= plan.updates()) {
             return;
         }
-        double training = secondsBefore;
         double rate = 0;
         try (BatchLoader loader = task.loader(plan.dataEpoch(done), plan.dataStep(done))) {
             while (done < plan.updates() && stop.get() == null) {
@@ -230,8 +236,7 @@ public final class Run implements AutoCloseable {
         }
         if (done < plan.updates()) {
             save(training);
-            progress.say(stop.get() + ": saved after step " + done + "; go on with: sdae " + task.command()
-                    + " --resume " + folder);
+            progress.say(stop.get() + ": saved after step " + done);
         }
         summary.put("train_seconds", training);
     }

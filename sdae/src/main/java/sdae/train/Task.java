@@ -14,9 +14,6 @@ interface Task extends AutoCloseable {
     record Step(
             long number, double loss, double learningRate, double weightDecay, double momentum, double gradientNorm) {}
 
-    /** The word of the command that trains this. */
-    String command();
-
     /** A line or more about what will be trained. */
     List<String> describe(Plan plan);
 
