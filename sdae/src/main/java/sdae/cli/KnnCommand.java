@@ -27,7 +27,7 @@ import sdae.tensor.Backend;
         description = {
             "Classifies the test images by the nearest training images in feature space.",
             "Nothing is trained, so this is the quickest question to ask of features, and the strictest: it wants classes to",
-            "lie together, not merely to be separable (see sdae linear). Accuracy with its 95 % Wilson interval."
+            "lie together, not merely to be separable (see sdae linear). Accuracy with its 95 %% Wilson interval."
         },
         footer = {
             "",

@@ -16,6 +16,7 @@ import sdae.eval.Backbone;
 import sdae.eval.Features;
 import sdae.eval.LinearHeads;
 import sdae.eval.LinearProbe;
+import sdae.eval.Logistic;
 import sdae.eval.Ridge;
 import sdae.eval.Score;
 import sdae.io.ExitCode;
@@ -31,7 +32,7 @@ import sdae.tensor.Backend;
             "Trains a linear classifier on frozen features and tests it: how much of the classes a plane can tell apart.",
             "Batch norm without gain and shift, then one linear layer; several learning rates are trained side by side on the",
             "same batches. A tenth of the training images (by the hash of their names) chooses the rate; the test images have",
-            "no say in it. Accuracy with its 95 % Wilson interval."
+            "no say in it. Accuracy with its 95 %% Wilson interval."
         },
         footer = {
             "",
@@ -42,6 +43,7 @@ import sdae.tensor.Backend;
             "Examples:",
             "  sdae linear runs/my-run                              all images, LARS, 90 epochs, student and teacher",
             "  sdae linear runs/my-run --quick                      ridge regression in closed form: no training at all",
+            "  sdae linear runs/my-run --quick --solver logistic    logistic regression to its optimum: some seconds more",
             "  sdae linear runs/my-run --of teacher --recipe adamw --lr 1e-3,1e-2 --epochs 30",
             "  sdae linear vit.safetensors --data photos --pool cls"
         })
@@ -49,8 +51,24 @@ final class LinearCommand implements Callable<Integer> {
     @Mixin
     private EvalOptions options;
 
-    @Option(names = "--quick", description = "closed-form ridge regression on cached features instead of training")
+    /** What the quick probe solves. */
+    enum Solver {
+        RIDGE,
+        LOGISTIC
+    }
+
+    @Option(
+            names = "--quick",
+            description = "solve for the best plane on cached features instead of training; see --solver")
     private boolean quick;
+
+    @Option(
+            names = "--solver",
+            paramLabel = "ridge|logistic",
+            defaultValue = "ridge",
+            description = "of --quick: ridge regression in closed form, or logistic regression by L-BFGS to its optimum"
+                    + " (the loss of training, but without its luck); default: ${DEFAULT-VALUE}")
+    private Solver solver;
 
     @Option(
             names = "--recipe",
@@ -118,7 +136,9 @@ final class LinearCommand implements Callable<Integer> {
                         summary = options.summary("linear", images, train, test, twins);
                     }
                     if (quick) {
-                        last = ridge(subject, images, train, test, classes.size(), rows);
+                        last = solver == Solver.RIDGE
+                                ? ridge(subject, images, train, test, classes.size(), rows)
+                                : logistic(subject, images, train, test, classes.size(), rows);
                     } else {
                         var result = once || backbone == null
                                 ? LinearProbe.cached(
@@ -141,7 +161,7 @@ final class LinearCommand implements Callable<Integer> {
             if (table) {
                 System.out.print(last.table(classes));
             }
-            summary.put("recipe", quick ? "ridge" : recipe.name().toLowerCase(Locale.ROOT));
+            summary.put("recipe", quick ? word(solver) : word(recipe));
             if (!quick) {
                 summary.put("epochs", epochs);
                 summary.put("batch", batch);
@@ -149,7 +169,11 @@ final class LinearCommand implements Callable<Integer> {
                 summary.put("seed", seed);
             }
             summary.put("results", rows);
-            options.write(quick ? "linear-quick" : "linear", summary, last, classes);
+            options.write(
+                    quick ? solver == Solver.RIDGE ? "linear-quick" : "linear-logistic" : "linear",
+                    summary,
+                    last,
+                    classes);
         }
         return ExitCode.DONE.code();
     }
@@ -185,19 +209,38 @@ final class LinearCommand implements Callable<Integer> {
     private static Score ridge(
             Subject subject, RunData images, Features train, Features test, int classes, List<Object> rows) {
         Ridge.Result result = Ridge.run(images.train(), train, test, classes);
-        Map<String, Object> row = row(subject, result.test());
-        row.put("lambda", result.lambda());
-        row.put("validation", result.validation().json());
+        return solved(subject, "ridge", result.lambda(), result.validation(), result.test(), rows);
+    }
+
+    private static Score logistic(
+            Subject subject, RunData images, Features train, Features test, int classes, List<Object> rows) {
+        Logistic.Result result = Logistic.run(images.train(), train, test, classes);
+        if (!result.converged()) {
+            System.out.println("  warning: L-BFGS stopped before its optimum");
+        }
+        return solved(subject, "logistic", result.lambda(), result.validation(), result.test(), rows);
+    }
+
+    private static Score solved(
+            Subject subject, String solver, double lambda, Score validation, Score test, List<Object> rows) {
+        Map<String, Object> row = row(subject, test);
+        row.put("lambda", lambda);
+        row.put("validation", validation.json());
         rows.add(row);
         System.out.printf(
                 Locale.ROOT,
-                "  %-10s ridge, lambda %.4g chosen at %.2f %% on validation: test %s, top-5 %.2f %%%n",
-                subject.name().toLowerCase(Locale.ROOT),
-                result.lambda(),
-                100 * result.validation().top1(),
-                result.test().text(),
-                100 * result.test().top5());
-        return result.test();
+                "  %-10s %s, lambda %.4g chosen at %.2f %% on validation: test %s, top-5 %.2f %%%n",
+                word(subject),
+                solver,
+                lambda,
+                100 * validation.top1(),
+                test.text(),
+                100 * test.top5());
+        return test;
+    }
+
+    private static String word(Enum<?> word) {
+        return word.name().toLowerCase(Locale.ROOT);
     }
 
     private static Score print(Subject subject, LinearProbe.Result result, Progress progress, List<Object> rows) {

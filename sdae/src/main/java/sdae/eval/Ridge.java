@@ -25,15 +25,15 @@ public final class Ridge {
     public static Result run(ImageSource source, Features train, Features test, int classes) {
         LinearProbe.Parts parts = LinearProbe.Parts.of(source, train);
         Features fit = parts.fit();
-        double[][] moments = moments(fit);
-        double[][] x = standardised(fit, moments);
-        RealMatrix gram = new Array2DRowRealMatrix(gram(x), false);
+        Standard standard = Standard.of(fit);
+        double[][] x = standard.apply(fit);
+        RealMatrix gram = new Array2DRowRealMatrix(Standard.gram(x), false);
         RealMatrix targets = new Array2DRowRealMatrix(targets(x, fit.labels(), classes), false);
         double[] means = new double[classes];
         for (int label : fit.labels()) {
             means[label] += 1.0 / fit.count();
         }
-        double[][] chooses = standardised(parts.validation(), moments);
+        double[][] chooses = standard.apply(parts.validation());
         Result best = null;
         RealMatrix bestWeights = null;
         for (double lambda : LAMBDAS) {
@@ -49,55 +49,8 @@ public final class Ridge {
                 bestWeights = weights;
             }
         }
-        Score tested = Score.of(scores(standardised(test, moments), bestWeights, means), test.labels(), classes);
+        Score tested = Score.of(scores(standard.apply(test), bestWeights, means), test.labels(), classes);
         return new Result(best.lambda, best.validation, tested);
-    }
-
-    /** Mean and 1 / deviation of each channel; 0 for one that never changes. */
-    private static double[][] moments(Features f) {
-        double[][] moments = new double[2][f.width()];
-        IntStream.range(0, f.width()).parallel().forEach(d -> {
-            double sum = 0;
-            for (int i = d; i < f.rows().length; i += f.width()) {
-                sum += f.rows()[i];
-            }
-            double mean = sum / f.count();
-            double squares = 0;
-            for (int i = d; i < f.rows().length; i += f.width()) {
-                squares += (f.rows()[i] - mean) * (f.rows()[i] - mean);
-            }
-            moments[0][d] = mean;
-            moments[1][d] = squares > 0 ? 1 / Math.sqrt(squares / f.count()) : 0;
-        });
-        return moments;
-    }
-
-    private static double[][] standardised(Features f, double[][] moments) {
-        double[][] x = new double[f.count()][f.width()];
-        for (int i = 0; i < x.length; i++) {
-            for (int d = 0; d < f.width(); d++) {
-                x[i][d] = (f.rows()[i * f.width() + d] - moments[0][d]) * moments[1][d];
-            }
-        }
-        return x;
-    }
-
-    /** X^T X / n; every entry is one sum in row order, so threads change nothing. */
-    private static double[][] gram(double[][] x) {
-        int width = x[0].length;
-        double[][] gram = new double[width][width];
-        IntStream.range(0, width).parallel().forEach(d -> {
-            for (double[] row : x) {
-                double own = row[d];
-                for (int e = 0; e < width; e++) {
-                    gram[d][e] += own * row[e];
-                }
-            }
-            for (int e = 0; e < width; e++) {
-                gram[d][e] /= x.length;
-            }
-        });
-        return gram;
     }
 
     /** X^T (one-hot) / n; the columns of X have mean 0, so the intercept is the classes' shares. */
