@@ -17,9 +17,6 @@ import sdae.weights.Facts;
 /** A weights file and what is known about it besides: of a run, all that its settings say. */
 record RunWeights(Path file, Facts facts) {
 
-    /** What fine-tuning saves. */
-    private static final String CLASSIFIER = "classifier.safetensors";
-
     static RunWeights file(Path file) {
         return new RunWeights(file, Facts.NONE);
     }
@@ -32,7 +29,7 @@ record RunWeights(Path file, Facts facts) {
         }
         Config config = Config.load(settings, null, List.of());
         String network = teacher ? WeightsFile.TEACHER : WeightsFile.STUDENT;
-        Path file = checkpoint(run, config.classifies() && !teacher ? CLASSIFIER : network);
+        Path file = checkpoint(run, config.classifies() && !teacher ? WeightsFile.CLASSIFIER : network);
         if (!Files.exists(file)) {
             throw new UserError(ExitCode.CHECKPOINT, run + " has no teacher; leave --teacher out");
         }

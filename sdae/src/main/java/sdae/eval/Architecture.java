@@ -12,10 +12,20 @@ import sdae.io.UserError;
 
 /**
  * The sizes of a vision transformer as its tensors tell them. The number of heads has no trace in any shape: it comes from
- * the file's metadata, or from the published model of that width.
+ * the file's metadata, or from the published model of that width. Mean and std of the pixels are in the metadata or unknown,
+ * which is null.
  */
 record Architecture(
-        int channels, int patch, int width, int depth, int mlpWidth, int gridRows, int gridCols, int heads) {
+        int channels,
+        int patch,
+        int width,
+        int depth,
+        int mlpWidth,
+        int gridRows,
+        int gridCols,
+        int heads,
+        String mean,
+        String std) {
     /** Width to heads: DeiT and ViT, tiny to huge (Touvron et al. 2021, Dosovitskiy et al. 2021). */
     private static final Map<Integer, Integer> PUBLISHED = Map.of(192, 3, 384, 6, 768, 12, 1024, 16, 1280, 16);
 
@@ -54,11 +64,13 @@ record Architecture(
                     Math.toIntExact(fc1[0]),
                     grid[0],
                     grid[1],
-                    heads);
+                    heads,
+                    reader.metadata().get(WeightsFile.MEAN),
+                    reader.metadata().get(WeightsFile.STD));
         }
     }
 
-    /** As {@code key=value}; without the heads where nothing tells them. */
+    /** As {@code key=value}; without what nothing tells. */
     List<String> settings() {
         List<String> settings = new ArrayList<>(List.of(
                 "in_chans=" + channels,
@@ -69,6 +81,10 @@ record Architecture(
                 "model.mlp_ratio=" + (double) mlpWidth / width));
         if (heads > 0) {
             settings.add("model.heads=" + heads);
+        }
+        if (mean != null && std != null) {
+            settings.add("data.mean=" + mean);
+            settings.add("data.std=" + std);
         }
         return settings;
     }

@@ -10,14 +10,20 @@ import sdae.config.Config;
 import sdae.io.CheckpointStore;
 import sdae.io.ExitCode;
 import sdae.io.Printable;
+import sdae.io.SafetensorsReader;
 import sdae.io.UserError;
+import sdae.model.Classifier.Pool;
 import sdae.model.Encoder;
 import sdae.model.ModelSpec;
 import sdae.model.Weights;
 import sdae.nn.Init;
+import sdae.nn.LayerNorm;
 import sdae.tensor.Backend;
 import sdae.tensor.Devices;
 import sdae.tensor.ParameterBuffer;
+import sdae.tensor.Tape;
+import sdae.tensor.Tensor;
+import sdae.tensor.op.MeanPoolOp;
 
 /**
  * A frozen encoder, from a run folder (its last good checkpoint) or from a safetensors file with timm's names. The settings
@@ -93,7 +99,10 @@ public final class Backbone implements AutoCloseable {
                     .latestGood()
                     .orElseThrow(() -> new UserError(
                             ExitCode.CHECKPOINT, Printable.of(path.toString()) + " has no checkpoint yet"));
-            Path file = last.file(network == Network.TEACHER ? WeightsFile.TEACHER : WeightsFile.STUDENT);
+            Path classifier = last.file(WeightsFile.CLASSIFIER);
+            Path file = network == Network.TEACHER
+                    ? last.file(WeightsFile.TEACHER)
+                    : Files.exists(classifier) ? classifier : last.file(WeightsFile.STUDENT);
             if (!Files.exists(file)) {
                 throw new UserError(
                         ExitCode.CHECKPOINT,
@@ -104,20 +113,38 @@ public final class Backbone implements AutoCloseable {
         }
     }
 
-    record Weighted(Path file, long step) {}
+    record Weighted(Path file, long step) {
+        /** Whether it is of a classifier whose only last norm comes behind the mean of the tokens (timm's {@code fc_norm}). */
+        boolean poolsFirst() throws IOException {
+            if (file == null) {
+                return false;
+            }
+            try (SafetensorsReader reader = SafetensorsReader.open(file)) {
+                return reader.has("fc_norm.weight") && !reader.has("norm.weight");
+            }
+        }
+    }
 
     private final Config config;
     private final Backend backend;
     private final Encoder encoder;
+    /** Behind the mean of the patch tokens, of a classifier that pools first; else null. */
+    private final LayerNorm poolNorm;
+
     private final ParameterBuffer parameters;
     private final long step;
 
-    private Backbone(Config config, Backend backend, long step) {
+    private Backbone(Config config, Backend backend, long step, boolean poolsFirst) {
         this.config = config;
         this.backend = backend;
         this.step = step;
-        encoder = new Encoder(config.model());
-        parameters = new ParameterBuffer(backend, false, Weights.encoderSegments(encoder), config.dtype());
+        encoder = new Encoder(config.model(), !poolsFirst);
+        poolNorm = poolsFirst ? LayerNorm.of("fc_norm", config.model().width()) : null;
+        parameters = new ParameterBuffer(
+                backend,
+                false,
+                Weights.encoderSegments(encoder, poolsFirst ? poolNorm.parameters() : List.of()),
+                config.dtype());
     }
 
     /** Opens on the device and with the dtype that the settings name. */
@@ -135,12 +162,16 @@ public final class Backbone implements AutoCloseable {
     public static Backbone open(Origin origin, Config config, Backend backend, Consumer<String> say)
             throws IOException {
         Weighted weights = origin.weights();
-        Backbone backbone = new Backbone(config, backend, weights.step);
+        Backbone backbone = new Backbone(config, backend, weights.step, weights.poolsFirst());
         try {
             // a file that is not strict may leave any of these
             backbone.encoder.initStudent(
                     new Init(config.longInteger("seed")),
                     config.text("init.patch_bias").equals("zero"));
+            if (backbone.poolNorm != null) {
+                Init.constant(backbone.poolNorm.gamma(), 1);
+                Init.constant(backbone.poolNorm.beta(), 0);
+            }
             backbone.parameters.round();
             if (weights.file != null) {
                 WeightsFile.Misfits left = WeightsFile.load(
@@ -169,8 +200,27 @@ public final class Backbone implements AutoCloseable {
         return backend;
     }
 
+    /** Its tokens are behind the last norm, but for a classifier that pools first. */
     public Encoder encoder() {
         return encoder;
+    }
+
+    /**
+     * images [B, C, height, width] to pooled features [B, D], behind the last norm; records nothing.
+     *
+     * @throws UserError (exit 2) for the class token of a classifier that was trained on the mean
+     */
+    public Tensor features(Tape tape, Tensor images, Pool pool) {
+        if (poolNorm == null) {
+            return Features.pooled(encoder, tape, images, pool);
+        }
+        if (pool != Pool.MEAN) {
+            throw new UserError(
+                    ExitCode.CONFIG,
+                    "features: this network was fine-tuned on the mean of its patch tokens, its class token means nothing;"
+                            + " take --pool mean");
+        }
+        return tape.scoped(() -> poolNorm.forward(MeanPoolOp.apply(encoder.infer(tape, images, null, 1))));
     }
 
     /** The encoder's parameters under timm's names. */

@@ -3,6 +3,7 @@ package sdae.eval;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.util.Arrays;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import sdae.data.CenterFit;
@@ -54,19 +55,24 @@ public record Features(float[] rows, int[] ids, int[] labels, long[] contents, i
     /** The mean of the patch tokens of whole, unmasked images. */
     public static Features of(
             Encoder encoder, ModelSpec spec, Backend backend, ImageSource source, int limit, Normalization norm) {
-        return of(encoder, spec, backend, Pool.MEAN, source, limit, norm);
+        return of((tape, images) -> pooled(encoder, tape, images, Pool.MEAN), spec, backend, source, limit, norm);
     }
 
     /** Of at most {@code limit} images, evenly spaced over the source, seen whole. */
     public static Features of(Backbone backbone, Pool pool, ImageSource source, int limit, Normalization norm) {
-        return of(backbone.encoder(), backbone.spec(), backbone.backend(), pool, source, limit, norm);
+        return of(
+                (tape, images) -> backbone.features(tape, images, pool),
+                backbone.spec(),
+                backbone.backend(),
+                source,
+                limit,
+                norm);
     }
 
     private static Features of(
-            Encoder encoder,
+            BiFunction<Tape, Tensor, Tensor> pooled,
             ModelSpec spec,
             Backend backend,
-            Pool pool,
             ImageSource source,
             int limit,
             Normalization norm) {
@@ -75,7 +81,7 @@ public record Features(float[] rows, int[] ids, int[] labels, long[] contents, i
                 int count = images.length / (spec.channels() * spec.imageHeight() * spec.imageWidth());
                 try (Tape tape = arena.open()) {
                     Tensor batch = tape.of(images, count, spec.channels(), spec.imageHeight(), spec.imageWidth());
-                    return pooled(encoder, tape, batch, pool).toFloats();
+                    return pooled.apply(tape, batch).toFloats();
                 }
             });
         }

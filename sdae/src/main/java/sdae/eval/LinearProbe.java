@@ -148,8 +148,7 @@ public final class LinearProbe {
                         var spec = backbone.spec();
                         Tensor x =
                                 tape.of(images.images(), batch, spec.channels(), spec.imageHeight(), spec.imageWidth());
-                        float[] some = Features.pooled(backbone.encoder(), tape, x, pool)
-                                .toFloats();
+                        float[] some = backbone.features(tape, x, pool).toFloats();
                         System.arraycopy(some, 0, rows, 0, some.length);
                         System.arraycopy(images.labels(), 0, labels, 0, batch);
                     }

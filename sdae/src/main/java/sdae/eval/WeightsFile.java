@@ -25,6 +25,14 @@ public final class WeightsFile {
     /** The teacher's file in a checkpoint. */
     public static final String TEACHER = "teacher.safetensors";
 
+    /** What a checkpoint of fine-tuning holds: encoder, norm and head. */
+    public static final String CLASSIFIER = "classifier.safetensors";
+
+    /** Keys in the file's metadata: mean and deviation of the pixels, comma separated. */
+    public static final String MEAN = "mean";
+
+    public static final String STD = "std";
+
     /** Key in the file's metadata: rows x columns of the position table. */
     public static final String GRID = "grid";
 

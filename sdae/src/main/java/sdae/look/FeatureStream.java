@@ -9,12 +9,11 @@ import sdae.data.CenterFit;
 import sdae.data.ImageSource;
 import sdae.data.Normalization;
 import sdae.eval.Backbone;
+import sdae.model.Classifier.Pool;
 import sdae.model.ModelSpec;
 import sdae.tensor.Arena;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
-import sdae.tensor.op.ClassTokenOp;
-import sdae.tensor.op.MeanPoolOp;
 
 /**
  * Features of all images of a source in its order, computed as they are read: memory holds one batch. An image's features
@@ -130,15 +129,12 @@ public final class FeatureStream implements AutoCloseable {
         ModelSpec spec = backbone.spec();
         try (Tape tape = arena.open()) {
             Tensor all = tape.of(images, count, spec.channels(), spec.imageHeight(), spec.imageWidth());
-            return tape.scoped(() -> {
-                        Tensor found = backbone.encoder().infer(tape, all, null, 1);
-                        return switch (tokens) {
-                            case MEAN -> MeanPoolOp.apply(found);
-                            case CLS -> ClassTokenOp.apply(found);
-                            case TOKENS -> found;
-                        };
-                    })
-                    .toFloats();
+            Tensor found = switch (tokens) {
+                case MEAN -> backbone.features(tape, all, Pool.MEAN);
+                case CLS -> backbone.features(tape, all, Pool.CLASS_TOKEN);
+                case TOKENS -> backbone.encoder().infer(tape, all, null, 1);
+            };
+            return found.toFloats();
         }
     }
 

@@ -31,7 +31,14 @@ public final class Weights {
 
     /** The segments of an encoder that is only looked with. */
     public static List<Segment> encoderSegments(Encoder encoder) {
-        return segments("encoder", List.of(encoder.posEmbed()), encoder.weights(), false);
+        return encoderSegments(encoder, List.of());
+    }
+
+    /** The same, and of what comes behind it. */
+    public static List<Segment> encoderSegments(Encoder encoder, List<Parameter> behind) {
+        List<Parameter> weights = new ArrayList<>(encoder.weights());
+        weights.addAll(behind);
+        return segments("encoder", List.of(encoder.posEmbed()), weights, false);
     }
 
     private static List<Parameter> filter(List<Parameter> parameters, Predicate<Parameter> wanted) {

@@ -39,7 +39,6 @@ import sdae.tensor.op.CrossEntropyOp;
  * smoothed and augmented images. Judged by top-1 and top-5 on the whole test part; the last epoch counts, not the best one.
  */
 final class Finetuning implements Task {
-    private static final String WEIGHTS = "classifier.safetensors";
     private static final String AVERAGED = "ema.safetensors";
     private static final double PRETRAINED_HEAD = 2e-5;
     private static final double SCRATCH_HEAD = 0.02;
@@ -247,7 +246,7 @@ final class Finetuning implements Task {
     @Override
     public Map<String, SafetensorsWriter> files() {
         Map<String, SafetensorsWriter> files = new TreeMap<>();
-        files.put(WEIGHTS, Checkpoints.weights(backend, config.model(), classifier.parameters()));
+        files.put(WeightsFile.CLASSIFIER, Checkpoints.weights(backend, config.model(), classifier.parameters()));
         if (averaged != null) {
             files.put(AVERAGED, Checkpoints.weights(backend, config.model(), averaged.parameters()));
         }
@@ -257,7 +256,7 @@ final class Finetuning implements Task {
 
     @Override
     public void restore(Checkpoint checkpoint) throws IOException {
-        WeightsFile.load(checkpoint.file(WEIGHTS), classifier.parameters(), WeightsFile.Rules.STRICT);
+        WeightsFile.load(checkpoint.file(WeightsFile.CLASSIFIER), classifier.parameters(), WeightsFile.Rules.STRICT);
         if (averaged != null) {
             WeightsFile.load(checkpoint.file(AVERAGED), averaged.parameters(), WeightsFile.Rules.STRICT);
         }

@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import sdae.config.Config;
 import sdae.data.Normalization;
+import sdae.eval.WeightsFile;
 import sdae.io.ExitCode;
 import sdae.io.Printable;
 import sdae.io.UserError;
@@ -32,8 +33,6 @@ public record Facts(int heads, int decoderHeads, Sides grid, Normalization norma
     private static final String HEADS = "heads";
     private static final String DECODER_HEADS = "decoder_heads";
     private static final String GRID = "grid";
-    private static final String MEAN = "mean";
-    private static final String STD = "std";
     private static final String PREDICTS = "predicts";
 
     /** Nothing is known. */
@@ -63,8 +62,9 @@ public record Facts(int heads, int decoderHeads, Sides grid, Normalization norma
                     Integer.parseUnsignedInt(metadata.getOrDefault(HEADS, "0")),
                     Integer.parseUnsignedInt(metadata.getOrDefault(DECODER_HEADS, "0")),
                     metadata.containsKey(GRID) ? Sides.of(metadata.get(GRID)) : null,
-                    metadata.containsKey(MEAN) && metadata.containsKey(STD)
-                            ? new Normalization(numbers(metadata.get(MEAN)), numbers(metadata.get(STD)))
+                    metadata.containsKey(WeightsFile.MEAN) && metadata.containsKey(WeightsFile.STD)
+                            ? new Normalization(
+                                    numbers(metadata.get(WeightsFile.MEAN)), numbers(metadata.get(WeightsFile.STD)))
                             : null,
                     metadata.containsKey(PREDICTS) ? Prediction.valueOf(metadata.get(PREDICTS)) : null);
         } catch (IllegalArgumentException e) {
@@ -85,8 +85,8 @@ public record Facts(int heads, int decoderHeads, Sides grid, Normalization norma
             metadata.put(GRID, grid.toString());
         }
         if (normalization != null) {
-            metadata.put(MEAN, text(normalization.mean()));
-            metadata.put(STD, text(normalization.std()));
+            metadata.put(WeightsFile.MEAN, text(normalization.mean()));
+            metadata.put(WeightsFile.STD, text(normalization.std()));
         }
         if (predicts != null) {
             metadata.put(PREDICTS, predicts.name());

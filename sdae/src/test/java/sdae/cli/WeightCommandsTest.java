@@ -22,6 +22,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
+import sdae.config.Config;
+import sdae.eval.Backbone;
 import sdae.io.UserError;
 
 /** The commands on runs of two steps: what one writes, the others read. */
@@ -96,6 +98,12 @@ class WeightCommandsTest {
                 files(folder.resolve("hf")));
         run(new ImportCommand(), at("hf"), "-o", at("back"));
         run(new ExportCommand(), at("back"), "--to", "timm", "--head", "3", "-o", at("timm.safetensors"));
+        Config kept = new Backbone.Origin(folder.resolve("timm.safetensors"), Backbone.Network.STUDENT, List.of(), true)
+                .config();
+        Config imported = Config.load(folder.resolve("back/config.yaml"), null, List.of());
+        assertTrue(kept.text("data.mean").matches("0\\.\\d+,0\\.\\d+,0\\.\\d+"), kept.text("data.mean"));
+        assertEquals(imported.text("data.mean"), kept.text("data.mean"), "a file's own normalization counts");
+        assertEquals(imported.text("data.std"), kept.text("data.std"));
         String[] options = {"--data", at("images"), "--pool", "tokens"};
         run(new FeaturesCommand(), with(options, at("sdae"), "--of", "teacher", "-o", at("a.npy")));
         run(new FeaturesCommand(), with(options, at("back"), "-o", at("b.npy")));

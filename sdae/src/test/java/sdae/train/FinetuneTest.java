@@ -29,6 +29,7 @@ import sdae.config.Config;
 import sdae.data.RunData;
 import sdae.eval.Backbone;
 import sdae.eval.Features;
+import sdae.eval.Score;
 import sdae.eval.WeightsFile;
 import sdae.io.ExitCode;
 import sdae.io.Hashes;
@@ -146,6 +147,44 @@ class FinetuneTest {
         }
         for (String file : List.of("confusion.csv", "confusion.png", "evals.csv", "summary.json", "config.yaml")) {
             assertTrue(Files.size(whole.resolve(file)) > 0, file);
+        }
+    }
+
+    /** Its own head makes of the features what the run reports; so they are behind the norm that the head was trained on. */
+    @Test
+    void featuresOfAFineTunedNetworkAreThoseThatItsHeadSees() throws IOException {
+        for (String pool : List.of("mean", "cls")) {
+            Path run = folder.resolve(pool);
+            Run.Outcome outcome =
+                    run(config("finetune.pool=" + pool, "train.steps=30", "optim.lr=1e-2"), run, false, () -> null);
+            Backbone.Origin origin = new Backbone.Origin(run, Backbone.Network.STUDENT, List.of(), true);
+            Pool own = pool.equals("mean") ? Pool.MEAN : Pool.CLASS_TOKEN;
+            try (Backbone backbone = Backbone.open(origin, line -> {});
+                    RunData data = RunData.open(backbone.config());
+                    SafetensorsReader reader = SafetensorsReader.open(
+                            run.resolve("checkpoints/step-0000000030").resolve(WeightsFile.CLASSIFIER))) {
+                Features features = Features.of(backbone, own, data.test(), Integer.MAX_VALUE, data.normalization());
+                float[] weight = reader.floats("head.weight");
+                float[] bias = reader.floats("head.bias");
+                float[] scores = new float[features.count() * bias.length];
+                for (int i = 0; i < scores.length; i++) {
+                    double sum = bias[i % bias.length];
+                    for (int d = 0; d < features.width(); d++) {
+                        sum += (double) weight[i % bias.length * features.width() + d]
+                                * features.rows()[i / bias.length * features.width() + d];
+                    }
+                    scores[i] = (float) sum;
+                }
+                Score score = Score.of(scores, features.labels(), bias.length);
+                assertEquals(outcome.summary().get("top1"), score.top1(), pool);
+                assertTrue(score.predicted(0) < score.count() && score.top1() > 0.4, score.text());
+                if (own == Pool.MEAN) {
+                    UserError error = assertThrows(
+                            UserError.class,
+                            () -> Features.of(backbone, Pool.CLASS_TOKEN, data.test(), 1, data.normalization()));
+                    assertTrue(error.getMessage().contains("--pool mean"), error.getMessage());
+                }
+            }
         }
     }
 
