@@ -86,7 +86,7 @@ final class StudyCommand implements Callable<Integer> {
         if (device != null) {
             sets.add("device=" + device);
         }
-        Study study = new Study(config, out, new Study.Options(sets, seeds, only, retry), new StopSignal());
+        Study study = new Study(config, out, new Study.Options(sets, seeds, only, retry), System.out, new StopSignal());
         List<String> plan = study.plan();
         if (dryRun) {
             plan.forEach(System.out::println);

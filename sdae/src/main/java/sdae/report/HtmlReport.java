@@ -113,7 +113,7 @@ public final class HtmlReport {
                 "data:image/png;base64," + Base64.getEncoder().encodeToString(Pictures.png(strip)));
     }
 
-    private static String resource(String name) {
+    static String resource(String name) {
         try (InputStream stream = HtmlReport.class.getResourceAsStream(name)) {
             if (stream == null) {
                 throw new IllegalStateException("report: " + name + " is not on the class path");

@@ -1,6 +1,7 @@
 package sdae.report;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -20,7 +21,11 @@ final class LineChart {
     /** Two points a pixel column: more cannot be seen. */
     private static final int DRAWN_POINTS = 800;
 
-    private record Line(String name, int colour, boolean dashed, Points points, Points raw) {}
+    private record Line(String name, int colour, boolean dashed, Points points, Points raw, Points low, Points high) {
+        Line(String name, int colour, boolean dashed, Points points, Points raw) {
+            this(name, colour, dashed, points, raw, points, points);
+        }
+    }
 
     private final String title;
     private final String unit;
@@ -68,6 +73,31 @@ final class LineChart {
         return this;
     }
 
+    /** Adds the mean of several curves with the band that holds them, as far as they were measured at the same x. */
+    LineChart band(String name, int run, List<Points> curves) {
+        Points first = curves.get(0);
+        int count = curves.stream().mapToInt(Points::size).min().orElse(0);
+        double[] xs = new double[count];
+        double[][] ys = new double[3][count];
+        for (int i = 0; i < count; i++) {
+            int at = i;
+            xs[i] = first.x(i);
+            if (curves.stream().anyMatch(curve -> curve.x(at) != first.x(at))) {
+                return line(name, run, false, first);
+            }
+            double[] values = curves.stream().mapToDouble(curve -> curve.y(at)).toArray();
+            ys[0][i] = Arrays.stream(values).min().orElse(Double.NaN);
+            ys[1][i] = Arrays.stream(values).average().orElse(Double.NaN);
+            ys[2][i] = Arrays.stream(values).max().orElse(Double.NaN);
+        }
+        Points mean = new Points(xs, ys[1]);
+        if (mean.drawable()) {
+            Points low = new Points(xs, ys[0]);
+            lines.add(new Line(name, run % COLOURS, false, mean, null, low, new Points(xs, ys[2])));
+        }
+        return this;
+    }
+
     /** Whether there is anything to draw. */
     boolean drawable() {
         return !lines.isEmpty();
@@ -102,6 +132,7 @@ final class LineChart {
                 "data-x",
                 xLabel);
         grid(html, x, y);
+        lines.stream().filter(line -> line.low() != line.high()).forEach(line -> fill(html, line, x, y));
         int hidden = 0;
         for (Line line : lines) {
             if (line.raw() != null) {
@@ -173,9 +204,10 @@ final class LineChart {
         double low = Double.POSITIVE_INFINITY;
         double high = Double.NEGATIVE_INFINITY;
         for (Line line : lines) {
-            double[] values = line.points().sortedValues();
-            low = Math.min(low, values[0]);
-            high = Math.max(high, values[values.length - 1]);
+            double[] lows = line.low().sortedValues();
+            double[] highs = line.high().sortedValues();
+            low = Math.min(low, lows[0]);
+            high = Math.max(high, highs[highs.length - 1]);
             if (line.raw() != null) {
                 double[] raw = line.raw().sortedValues();
                 low = Math.min(low, raw[raw.length / 100]);
@@ -207,6 +239,20 @@ final class LineChart {
             html.element("text", x.label(tick), "x", at, "y", "233", "class", "tick mid");
         }
         html.element("text", xLabel, "x", Numbers.coordinate(RIGHT), "y", "255", "class", "tick end name");
+    }
+
+    private static void fill(Html html, Line line, Axis x, Axis y) {
+        StringBuilder d = new StringBuilder();
+        for (int i = 0; i < 2 * line.low().size(); i++) {
+            int back = 2 * line.low().size() - 1 - i;
+            Points side = i < line.low().size() ? line.low() : line.high();
+            int at = Math.min(i, back);
+            if (Double.isFinite(side.y(at))) {
+                d.append(d.isEmpty() ? 'M' : 'L').append(Numbers.coordinate(x.place(side.x(at), LEFT, RIGHT)));
+                d.append(' ').append(Numbers.coordinate(y.place(side.y(at), BOTTOM, TOP)));
+            }
+        }
+        html.empty("path", "class", "band s" + line.colour(), "d", d.append('Z').toString());
     }
 
     private void path(Html html, Line line, Points all, String style, Axis x, Axis y) {

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import sdae.io.AtomicFolder;
 import sdae.io.Disk;
 import sdae.io.Json;
@@ -104,15 +105,23 @@ final class CellRecord {
                 .findFirst();
     }
 
-    /** Adds a figure, in place of an older one of that name. */
+    /** Adds a figure, or puts it in the place of an older one of that name. */
     void put(Figure figure) {
-        figures.removeIf(f -> f.of().equals(figure.of()) && f.measure().equals(figure.measure()));
-        figures.add(figure);
+        replace(figures, figure, f -> f.of().equals(figure.of()) && f.measure().equals(figure.measure()));
     }
 
     void put(Spent stage) {
-        spent.removeIf(s -> s.stage().equals(stage.stage()));
-        spent.add(stage);
+        replace(spent, stage, s -> s.stage().equals(stage.stage()));
+    }
+
+    private static <T> void replace(List<T> all, T now, Predicate<T> same) {
+        for (int i = 0; i < all.size(); i++) {
+            if (same.test(all.get(i))) {
+                all.set(i, now);
+                return;
+            }
+        }
+        all.add(now);
     }
 
     /** Writes the file durably. */

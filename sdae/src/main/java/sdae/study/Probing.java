@@ -11,6 +11,7 @@ import sdae.data.RunData;
 import sdae.eval.Backbone;
 import sdae.eval.Features;
 import sdae.eval.Knn;
+import sdae.eval.Logistic;
 import sdae.eval.Ridge;
 import sdae.eval.Score;
 import sdae.model.Classifier.Pool;
@@ -71,7 +72,9 @@ final class Probing implements AutoCloseable {
             Score score = switch (probe) {
                 case KNN -> Knn.score(backend, train, test, config.integer("eval.knn_k"), classes);
                 case RIDGE -> Ridge.run(images.train(), train, test, classes).test();
-                case LOGISTIC, FINETUNE -> throw new IllegalArgumentException("no probe of features: " + probe);
+                case LOGISTIC ->
+                    Logistic.run(images.train(), train, test, classes).test();
+                case FINETUNE -> throw new IllegalArgumentException("no probe of features: " + probe);
             };
             figures.add(figure(subject, probe, score));
         }

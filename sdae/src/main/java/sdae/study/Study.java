@@ -1,6 +1,7 @@
 package sdae.study;
 
 import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -44,22 +45,28 @@ public final class Study {
     private final StudyFile file;
     private final Path out;
     private final Options options;
+    private final PrintStream log;
     private final Supplier<String> stop;
     private final List<Cell> cells;
     private final Map<Cell, CellRecord> records = new HashMap<>();
+    /** Training images by the settings that choose them. */
+    private final Map<String, Integer> images = new HashMap<>();
+
     private final Clock clock = new Clock();
 
     /**
      * Reads the file, and checks the settings of every cell, also against what has begun.
      *
      * @param out null: {@code studies/NAME}
+     * @param log for lines of progress
      * @param stop asked before every step: the name of the signal that has come, or null
      * @throws UserError (exit 2) with all faults
      */
-    public Study(Path config, Path out, Options options, Supplier<String> stop) throws IOException {
+    public Study(Path config, Path out, Options options, PrintStream log, Supplier<String> stop) throws IOException {
         this.file = StudyFile.read(config);
         this.out = out != null ? out : Path.of("studies").resolve(Arm.folder(file.name()));
         this.options = options;
+        this.log = log;
         this.stop = stop;
         for (String name : options.only) {
             if (file.arms().stream().noneMatch(arm -> arm.name().equals(name))) {
@@ -98,14 +105,13 @@ public final class Study {
     /** A line a cell: what it will take, or that it is done. */
     public List<String> plan() {
         List<String> lines = new ArrayList<>();
-        Map<String, Integer> images = new HashMap<>();
         for (Cell cell : chosen()) {
             List<String> parts = new ArrayList<>();
             if (cell.kind() == Kind.PRETRAINED) {
-                parts.add(steps("pretrain", cell.network(), images));
+                parts.add(steps("pretrain", cell.network()));
             }
             if (cell.finetuning() != null) {
-                parts.add(steps("finetune", cell.finetuning(), images));
+                parts.add(steps("finetune", cell.finetuning()));
             }
             Map<String, List<Probe>> missing = missing(cell);
             CellRecord record = records.get(cell);
@@ -116,7 +122,7 @@ public final class Study {
         return lines;
     }
 
-    private static String steps(String word, Config config, Map<String, Integer> images) {
+    private String steps(String word, Config config) {
         String data = String.join(" ", config.settings(List.of("data.path", "data.holdout", "data.limit", "in_chans")));
         int count = images.computeIfAbsent(data, key -> {
             try (RunData opened = RunData.open(config)) {
@@ -157,6 +163,7 @@ public final class Study {
 
     /** Does what is to be done. @return false if a signal stopped it */
     public boolean run() throws IOException {
+        plan(); // which fails where there would be no steps
         List<Cell> chosen = chosen();
         AtomicFolder.createFolders(Disk.real(), out.toAbsolutePath());
         try (RunLock lock = RunLock.acquire(out)) {
@@ -168,7 +175,7 @@ public final class Study {
                 }
                 clock.begin(cell);
                 Progress progress = new Progress(
-                        System.out,
+                        log,
                         "[" + (i + 1) + "/" + chosen.size() + "] " + Printable.of(cell.label()) + ": ",
                         clock::text);
                 if (!train(cell, progress)) {

@@ -9,26 +9,33 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
-import java.util.TreeMap;
+import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import sdae.io.AtomicFolder;
 import sdae.io.Disk;
 import sdae.io.Printable;
+import sdae.report.DotPlot;
+import sdae.report.Grid;
+import sdae.report.StudyPage;
 
 /**
- * The figures of a study side by side: study.csv with a line a figure, spent.csv with what they cost, and study.md with means,
- * intervals and differences at equal seeds. Only spent.csv holds what a clock has touched.
+ * The figures of a study side by side: study.csv with a line a figure, spent.csv with what they cost, study.md with means,
+ * intervals and differences at equal seeds, study.svg with every value, and all of it with curves in study.html.
  */
 final class StudyTable {
-    private static final List<String> COLLAPSE_TITLES = List.of(
-            "loss",
-            "std over tokens",
-            "std over images",
-            "effective rank",
-            "cosine over tokens",
-            "cosine over channels");
+    /** Logged column to title. */
+    private static final Map<String, String> COLLAPSE = new LinkedHashMap<>();
+
+    static {
+        COLLAPSE.put(Stage.LOSS, "loss");
+        COLLAPSE.put("target_std_tokens", "std over tokens");
+        COLLAPSE.put("target_std_images", "std over images");
+        COLLAPSE.put("effective_rank", "effective rank");
+        COLLAPSE.put("cosine_token", "cosine over tokens");
+        COLLAPSE.put("cosine_channel", "cosine over channels");
+    }
 
     /** An arm's network: a line of the tables. */
     private record Row(String arm, String of) {}
@@ -45,11 +52,17 @@ final class StudyTable {
 
     void write(Path folder) throws IOException {
         Disk disk = Disk.real();
-        Map<String, String> files = Map.of("study.csv", csv(), "spent.csv", spentCsv(), "study.md", markdown());
-        for (Map.Entry<String, String> entry : new TreeMap<>(files).entrySet()) {
+        List<DotPlot> plots = plots();
+        Map<String, String> files = new LinkedHashMap<>();
+        files.put("study.csv", csv());
+        files.put("spent.csv", spentCsv());
+        files.put("study.md", markdown());
+        files.put("study.svg", DotPlot.svg(plots));
+        for (Map.Entry<String, String> entry : files.entrySet()) {
             AtomicFolder.writeFile(
                     disk, folder.resolve(entry.getKey()), entry.getValue().getBytes(StandardCharsets.UTF_8));
         }
+        StudyPage.write(folder.resolve("study.html"), file.name(), List.of(facts()), plots, grids(), curves());
     }
 
     /** A line a figure. */
@@ -94,133 +107,172 @@ final class StudyTable {
 
     /** Everything that a reader wants to see at once. */
     String markdown() {
-        StringBuilder text = new StringBuilder("# Study: " + Printable.of(file.name()) + "\n\n");
-        long done = cells.stream().filter(c -> done(records.get(c))).count();
-        text.append(done + " of " + cells.size() + " cells, seeds "
-                + String.join(", ", file.seeds().stream().map(String::valueOf).toList()) + ".\n");
-        accuracies(text);
-        differences(text);
-        collapse(text);
-        spent(text);
-        failures(text);
+        StringBuilder text = new StringBuilder("# Study: " + Printable.of(file.name()) + "\n\n" + facts() + "\n");
+        grids().forEach(grid -> text.append(grid.markdown()));
         return text.toString();
+    }
+
+    private String facts() {
+        long done = cells.stream().filter(c -> done(records.get(c))).count();
+        return done + " of " + cells.size() + " cells, seeds "
+                + String.join(", ", file.seeds().stream().map(String::valueOf).toList()) + ".";
     }
 
     private static boolean done(CellRecord record) {
         return record.error() == null && record.recipe() != null;
     }
 
-    private void accuracies(StringBuilder text) {
-        text.append("\n## Accuracy on the test images, %\n\n"
-                + "Mean over seeds ± half of its 95 % interval (Student's t), and the value of each seed. The interval speaks"
-                + " for the seeds, not for the choice of test images.\n\n");
-        List<String> titles = file.probes().stream().map(p -> p.title).toList();
-        header(text, "arm | features", titles);
-        for (Row row : rows()) {
-            List<String> line = new ArrayList<>();
-            for (Probe probe : file.probes()) {
-                line.add(meanAndValues(values(row, probe.word()), 100, 2));
-            }
-            line(text, row, line);
-        }
-    }
-
-    private void differences(StringBuilder text) {
-        List<Row> others =
-                rows().stream().filter(row -> !row.arm.equals(reference().arm)).toList();
-        if (others.isEmpty()) {
-            return;
-        }
-        text.append("\n## Difference to " + cell(reference().arm)
-                + " at the same seed, points\n\nMean [95 % interval of the paired differences]; **bold** where it leaves out"
-                + " 0. Features without a counterpart there are compared with its student's.\n\n");
-        header(text, "arm | features", file.probes().stream().map(p -> p.title).toList());
-        for (Row row : others) {
-            List<String> line = new ArrayList<>();
-            for (Probe probe : file.probes()) {
-                line.add(difference(row, probe.word()));
-            }
-            line(text, row, line);
-        }
-    }
-
-    private void collapse(StringBuilder text) {
-        List<String> columns = new ArrayList<>(List.of(Stage.LOSS));
-        columns.addAll(Stage.COLLAPSE);
-        List<Row> trained = file.arms().stream()
-                .filter(Arm::pretrained)
-                .map(arm -> new Row(arm.name(), "training"))
-                .filter(row -> !values(row, Stage.LOSS).isEmpty())
+    /** The tables, without those that would be empty. */
+    private List<Grid> grids() {
+        return Stream.of(accuracies(), differences(), collapse(), spent(), failures())
+                .filter(grid -> !grid.rows().isEmpty())
                 .toList();
-        if (trained.isEmpty()) {
-            return;
-        }
-        text.append("\n## At the end of pretraining\n\n"
-                + "Of the teacher's targets, or of the student's features where there is no teacher. A std or rank near its"
-                + " floor is collapse, whatever the loss.\n\n");
-        header(text, "arm", COLLAPSE_TITLES);
-        for (Row row : trained) {
-            text.append("| ").append(cell(row.arm));
-            for (String column : columns) {
-                text.append(" | ").append(meanAndValues(values(row, column), 1, 3));
-            }
-            text.append(" |\n");
-        }
     }
 
-    private void spent(StringBuilder text) {
-        Map<String, List<CellRecord.Spent>> stages = new LinkedHashMap<>();
+    private Grid accuracies() {
+        return probes(
+                "Accuracy on the test images, %",
+                "Mean over seeds ± half of its 95 % interval (Student's t), and the value of each seed. The interval speaks for"
+                        + " the seeds, not for the choice of test images.",
+                rows(),
+                (row, probe) -> meanAndValues(values(row, probe.word()), 100, 2));
+    }
+
+    private Grid differences() {
+        return probes(
+                "Difference to " + reference().arm + " at the same seed, points",
+                "Mean [95 % interval of the paired differences]; **bold** where it leaves out 0. Features without a counterpart"
+                        + " there are compared with its student's.",
+                rows().stream().filter(row -> !row.arm.equals(reference().arm)).toList(),
+                (row, probe) -> difference(row, probe.word()));
+    }
+
+    private Grid probes(String title, String lead, List<Row> rows, BiFunction<Row, Probe, String> text) {
+        List<String> columns = new ArrayList<>(List.of("arm", "features"));
+        file.probes().forEach(probe -> columns.add(probe.title));
+        List<List<String>> lines = new ArrayList<>();
+        for (Row row : rows) {
+            List<String> line = new ArrayList<>(List.of(row.arm, row.of));
+            file.probes().forEach(probe -> line.add(text.apply(row, probe)));
+            lines.add(line);
+        }
+        return new Grid(title, lead, 2, columns, lines);
+    }
+
+    private Grid collapse() {
+        List<List<String>> lines = new ArrayList<>();
+        for (Arm arm : file.arms()) {
+            Row row = new Row(arm.name(), "training");
+            List<String> line = new ArrayList<>(List.of(row.arm));
+            COLLAPSE.keySet().forEach(column -> line.add(meanAndValues(values(row, column), 1, 3)));
+            if (!values(row, Stage.LOSS).isEmpty()) {
+                lines.add(line);
+            }
+        }
+        List<String> columns = new ArrayList<>(List.of("arm"));
+        columns.addAll(COLLAPSE.values());
+        return new Grid(
+                "At the end of pretraining",
+                "Of the teacher's targets, or of the student's features where there is no teacher. A std near 0 or a rank near"
+                        + " 1 is collapse, whatever the loss.",
+                1,
+                columns,
+                lines);
+    }
+
+    private Grid spent() {
+        Map<List<String>, List<CellRecord.Spent>> stages = new LinkedHashMap<>();
         for (Arm arm : file.arms()) {
             for (Cell cell : cells) {
                 if (cell.arm().equals(arm.name())) {
                     records.get(cell)
                             .spent()
                             .forEach(s -> stages.computeIfAbsent(
-                                            cell(arm.name()) + " | " + s.stage(), key -> new ArrayList<>())
+                                            List.of(arm.name(), s.stage()), key -> new ArrayList<>())
                                     .add(s));
                 }
             }
         }
-        if (stages.isEmpty()) {
-            return;
-        }
-        text.append(
-                "\n## What it took\n\nMean over seeds; seconds of training steps alone, on the machine of the runs.\n\n");
-        header(text, "arm | stage", List.of("steps", "images", "seconds", "images/s", "GMAC a step", "TMAC in all"));
+        List<List<String>> lines = new ArrayList<>();
         stages.forEach((name, all) -> {
             double steps = mean(all, s -> (double) s.steps());
             double images = mean(all, s -> (double) s.images());
             double seconds = mean(all, CellRecord.Spent::seconds);
             double gmac = mean(all, CellRecord.Spent::gflop) / 2;
-            text.append(String.format(
-                    Locale.ROOT,
-                    "| %s | %.0f | %.0f | %.1f | %.0f | %.3g | %.3g |%n",
-                    name,
-                    steps,
-                    images,
-                    seconds,
-                    images / seconds,
-                    gmac,
-                    gmac * steps / 1000));
+            lines.add(List.of(
+                    name.get(0),
+                    name.get(1),
+                    text("%.0f", steps),
+                    text("%.0f", images),
+                    text("%.1f", seconds),
+                    text("%.0f", images / seconds),
+                    text("%.3g", gmac),
+                    text("%.3g", gmac * steps / 1000)));
         });
+        return new Grid(
+                "What it took",
+                "Mean over seeds. Seconds are those of training steps alone, on the machine of the runs; a multiply-add (MAC) is"
+                        + " counted once, forward, backward and teacher.",
+                2,
+                List.of("arm", "stage", "steps", "images", "seconds", "images/s", "GMAC a step", "TMAC in all"),
+                lines);
     }
 
     private static double mean(List<CellRecord.Spent> all, Function<CellRecord.Spent, Double> of) {
         return all.stream().mapToDouble(of::apply).average().orElse(Double.NaN);
     }
 
-    private void failures(StringBuilder text) {
-        List<Cell> failed =
-                cells.stream().filter(c -> records.get(c).error() != null).toList();
-        if (failed.isEmpty()) {
-            return;
+    private Grid failures() {
+        List<List<String>> lines = cells.stream()
+                .filter(c -> records.get(c).error() != null)
+                .map(c -> List.of(c.label(), records.get(c).error()))
+                .toList();
+        return new Grid("Failed", "These cells have no part in the tables above.", 1, List.of("cell", "reason"), lines);
+    }
+
+    /** A plot a probe, and one of the effective rank. */
+    private List<DotPlot> plots() {
+        List<DotPlot> plots = new ArrayList<>();
+        List<String> arms = rows().stream().map(Row::arm).distinct().toList();
+        for (Probe probe : file.probes()) {
+            DotPlot plot = new DotPlot(probe.title + ", % of the test images");
+            rows().forEach(row -> row(
+                    plot,
+                    row,
+                    row.arm.equals(row.of) ? row.arm : row.arm + ", " + row.of,
+                    arms,
+                    values(row, probe.word()),
+                    100));
+            plots.add(plot);
         }
-        text.append("\n## Failed\n\n");
-        failed.forEach(c -> text.append("* ")
-                .append(cell(c.label()))
-                .append(": ")
-                .append(cell(records.get(c).error()))
-                .append('\n'));
+        DotPlot rank = new DotPlot("effective rank at the end of pretraining");
+        for (String arm : arms) {
+            Row row = new Row(arm, "training");
+            row(rank, row, arm, arms, values(row, "effective_rank"), 1);
+        }
+        plots.add(rank);
+        return plots.stream().filter(DotPlot::drawable).toList();
+    }
+
+    private static void row(
+            DotPlot plot, Row row, String label, List<String> arms, Map<Long, Double> values, double scale) {
+        double[] all = values.values().stream().mapToDouble(v -> scale * v).toArray();
+        Interval interval = Interval.of(all);
+        plot.row(label, arms.indexOf(row.arm), all, interval.mean(), interval.half());
+    }
+
+    private List<StudyPage.Arm> curves() {
+        List<StudyPage.Arm> arms = new ArrayList<>();
+        for (Arm arm : file.arms()) {
+            List<Path> runs = cells.stream()
+                    .filter(c -> c.arm().equals(arm.name()) && c.kind() == Cell.Kind.PRETRAINED && done(records.get(c)))
+                    .map(Cell::folder)
+                    .toList();
+            if (!runs.isEmpty()) {
+                arms.add(new StudyPage.Arm(arm.name(), runs));
+            }
+        }
+        return arms;
     }
 
     /** The lines of the tables of accuracies, arms first, in the order of the file. */
@@ -267,7 +319,6 @@ final class StudyTable {
         double[] differences = values(row, measure).entrySet().stream()
                 .filter(e -> base.containsKey(e.getKey()))
                 .map(e -> 100 * (e.getValue() - base.get(e.getKey())))
-                .filter(Objects::nonNull)
                 .mapToDouble(d -> d)
                 .toArray();
         if (differences.length == 0) {
@@ -301,21 +352,7 @@ final class StudyTable {
                 + String.join(", ", each) + ")";
     }
 
-    private static void header(StringBuilder text, String first, List<String> titles) {
-        text.append("| ").append(first);
-        titles.forEach(title -> text.append(" | ").append(title));
-        text.append(" |\n")
-                .append("|---".repeat((int) first.chars().filter(c -> c == '|').count() + 1));
-        text.append("|---".repeat(titles.size())).append("|\n");
-    }
-
-    private static void line(StringBuilder text, Row row, List<String> values) {
-        text.append("| ").append(cell(row.arm)).append(" | ").append(row.of);
-        values.forEach(value -> text.append(" | ").append(value));
-        text.append(" |\n");
-    }
-
-    private static String cell(String text) {
-        return Printable.of(text).replace("|", "\\|");
+    private static String text(String form, double value) {
+        return String.format(Locale.ROOT, form, value);
     }
 }
