@@ -18,10 +18,11 @@ public final class DotPlot {
     private static final String[] COLOURS = {
         "#2563b0", "#c8551b", "#23834f", "#8a4bb2", "#9a7400", "#0c7f90", "#bd3560", "#5c6470"
     };
+    /** Under a class of its own: inside a page it neither takes the page's style nor changes it. */
     private static final String STYLE =
-            "text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;"
-                    + "fill:#1c1e22}.soft{fill:#5b616b}.grid{stroke:#e2e4e8}.end{text-anchor:end}.mid{text-anchor:middle}"
-                    + ".title{font-weight:600}";
+            ".dotplot text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',"
+                    + "sans-serif;fill:#1c1e22}.dotplot .soft{fill:#5b616b}.dotplot .grid{stroke:#e2e4e8}"
+                    + ".dotplot .end{text-anchor:end}.dotplot .mid{text-anchor:middle}.dotplot .title{font-weight:600}";
 
     private record Row(String label, int colour, double[] values, double mean, double half) {}
 
@@ -61,6 +62,8 @@ public final class DotPlot {
                 "svg",
                 "xmlns",
                 "http://www.w3.org/2000/svg",
+                "class",
+                "dotplot",
                 "viewBox",
                 "0 0 " + WIDTH + " " + Numbers.coordinate(height),
                 "width",

@@ -34,7 +34,9 @@ public record Grid(String title, String lead, int labels, List<String> columns, 
                 .open("table", "class", "numbers")
                 .open("thead")
                 .open("tr");
-        columns.forEach(column -> html.element("th", column, "scope", "col"));
+        for (int i = 0; i < columns.size(); i++) {
+            html.element("th", columns.get(i), "scope", "col", "class", i < labels ? "name" : "value");
+        }
         html.close().close().open("tbody");
         for (List<String> row : rows) {
             html.open("tr");
