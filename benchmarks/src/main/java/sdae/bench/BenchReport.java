@@ -29,8 +29,13 @@ final class BenchReport {
 
     /** {@code bench.html} beside {@code bench.json}. */
     static Path beside(Path json) {
+        return beside(json, ".html");
+    }
+
+    /** The file of that ending beside {@code bench.json}. */
+    static Path beside(Path json, String ending) {
         String name = json.getFileName().toString();
-        return json.resolveSibling((name.endsWith(".json") ? name.substring(0, name.length() - 5) : name) + ".html");
+        return json.resolveSibling((name.endsWith(".json") ? name.substring(0, name.length() - 5) : name) + ending);
     }
 
     /**
@@ -58,6 +63,7 @@ final class BenchReport {
         html.open("body").open("header").element("p", "SdAE", "class", "kicker");
         html.element("h1", "Benchmarks").close().open("main");
         facts(html);
+        now.goals().html(html);
         table(html);
         new Roofline(now.limits(), implementations).write(html, now.results());
         return "<!DOCTYPE html>\n" + html.close().close().close().page() + "\n";

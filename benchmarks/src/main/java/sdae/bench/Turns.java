@@ -7,6 +7,8 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.StringJoiner;
 import sdae.train.Machine;
 
@@ -14,10 +16,11 @@ import sdae.train.Machine;
  * The program of a process that computes when it is its turn. A line in, a line out (marked, for libraries print too):
  *
  * <pre>
- * open KERNEL SHAPE DTYPE   ready | none | fault TEXT    the case, checked before it is timed
- * run COUNT                 nanos N N N ...              so many runs, each timed
- * peak                      peak BYTES                   most memory resident so far
- * close                     closed
+ * check KERNEL SHAPE DTYPE       ready | none | fault TEXT   makes a case ready and checks what it computes
+ * open KERNEL SHAPE DTYPE        ready | none | fault TEXT   the same without the check, for one that has passed it
+ * run KERNEL SHAPE DTYPE COUNT   nanos N N N ...             so many runs, each timed
+ * peak                           peak BYTES                  most memory resident so far
+ * close                          closed                      all cases
  * </pre>
  *
  * It answers {@code run} only when all its threads have gone to sleep: those that spin, waiting for more work, would take
@@ -33,8 +36,7 @@ final class Turns {
     private final OperatingSystemMXBean process = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     private final Peer peer;
     private final int threads;
-    private Work work;
-    private boolean step;
+    private final Map<String, Work> works = new HashMap<>();
 
     private Turns(Peer peer, int threads) {
         this.peer = peer;
@@ -57,8 +59,8 @@ final class Turns {
     private String answer(String[] words) {
         try {
             return switch (words[0]) {
-                case "open" -> open(Cases.of(words[1], words[2], words[3]));
-                case "run" -> run(Integer.parseInt(words[1]));
+                case "check", "open" -> open(Cases.of(words[1], words[2], words[3]), words[0].equals("check"));
+                case "run" -> run(Cases.of(words[1], words[2], words[3]), Integer.parseInt(words[4]));
                 case "peak" -> "peak " + Machine.peakResidentBytes();
                 case "close" -> close();
                 default -> "fault unknown request " + words[0];
@@ -68,20 +70,21 @@ final class Turns {
         }
     }
 
-    private String open(Case wanted) {
-        work = peer.open(wanted, threads);
+    private String open(Case wanted, boolean check) {
+        Work work = peer.open(wanted, threads);
         if (work == null) {
             return "none";
         }
-        step = wanted.kernel() == Kernel.STEP;
+        works.put(wanted.name(), work);
         work.reset();
         work.run();
-        String fault = wanted.fault(work.outputs(), work.slack());
+        String fault = check ? wanted.fault(work.outputs(), work.slack()) : null;
         return fault == null ? "ready" : "fault " + fault;
     }
 
-    private String run(int count) {
-        if (!step) {
+    private String run(Case wanted, int count) {
+        Work work = works.get(wanted.name());
+        if (wanted.kernel() != Kernel.STEP) {
             work.reset();
             work.run(); // wakes the threads and the clock; a step is long enough to wake up in
         }
@@ -113,10 +116,8 @@ final class Turns {
     }
 
     private String close() {
-        if (work != null) {
-            work.close();
-            work = null;
-        }
+        works.values().forEach(Work::close);
+        works.clear();
         return "closed";
     }
 }

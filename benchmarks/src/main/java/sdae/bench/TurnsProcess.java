@@ -40,15 +40,19 @@ final class TurnsProcess implements AutoCloseable {
         requests = new BufferedWriter(new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8));
     }
 
+    /** Asks for the case, to be checked or trusted; {@link #opened} waits for the answer. */
+    void open(Case wanted, boolean check) {
+        request((check ? "check " : "open ") + words(wanted));
+    }
+
     /** {@code ready}, {@code none} or {@code fault ...}. */
-    String open(Case wanted) {
-        return ask("open " + wanted.kernel().name() + " " + wanted.shape().name() + " "
-                + wanted.dtype().name());
+    String opened() {
+        return answer();
     }
 
     /** Seconds of each of {@code count} runs. */
-    double[] run(int count) {
-        String answer = ask("run " + count);
+    double[] run(Case opened, int count) {
+        String answer = ask("run " + words(opened) + " " + count);
         if (!answer.startsWith("nanos ")) {
             throw new IllegalStateException(answer);
         }
@@ -63,7 +67,7 @@ final class TurnsProcess implements AutoCloseable {
         return answer.startsWith("peak ") ? Long.parseLong(answer.substring("peak ".length())) : 0;
     }
 
-    void closeCase() {
+    void closeCases() {
         ask("close");
     }
 
@@ -71,11 +75,27 @@ final class TurnsProcess implements AutoCloseable {
         return process.isAlive();
     }
 
-    /** A process that dies answers {@code fault}. */
+    private static String words(Case c) {
+        return c.kernel().name() + " " + c.shape().name() + " " + c.dtype().name();
+    }
+
     private String ask(String request) {
+        request(request);
+        return answer();
+    }
+
+    private void request(String request) {
         try {
             requests.write(request + "\n");
             requests.flush();
+        } catch (IOException e) {
+            process.destroy(); // has ended, as the answer will say
+        }
+    }
+
+    /** A process that dies answers {@code fault}. */
+    private String answer() {
+        try {
             for (String line = answers.readLine(); line != null; line = answers.readLine()) {
                 if (line.startsWith(Turns.MARK)) {
                     return line.substring(Turns.MARK.length());
