@@ -109,6 +109,7 @@ final class BenchCommand implements Callable<Integer> {
             return ExitCode.DONE.code();
         }
         checkArguments();
+        makeFolder();
         ResultFile earlier = against == null ? null : earlier();
         List<Peer> implementations = new ArrayList<>(List.of(new SdaePeer(device)));
         if (peers) {
@@ -151,6 +152,15 @@ final class BenchCommand implements Callable<Integer> {
                 file.header().get("load before"),
                 file.header().get("load after"),
                 String.join(", ", written.stream().map(Path::toString).toList()));
+    }
+
+    /** Before anything is measured: a result that cannot be written would be lost. */
+    private void makeFolder() {
+        try {
+            Files.createDirectories(out.toAbsolutePath().getParent());
+        } catch (IOException e) {
+            throw new UserError(ExitCode.CONFIG, "bench: --out: no folder for " + out + ": " + e.getMessage());
+        }
     }
 
     private ResultFile earlier() throws IOException {

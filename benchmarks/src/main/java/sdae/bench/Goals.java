@@ -40,7 +40,7 @@ final class Goals {
     private static final String TUNED = "libtorch";
     private static final String AS_IT_COMES = "libtorch-default";
     private static final List<String> LIBTORCH = List.of(TUNED, AS_IT_COMES);
-    private static final List<String> GEMM = List.of(TUNED, AS_IT_COMES, "onednn");
+    private static final List<String> GEMM = List.of(TUNED, AS_IT_COMES, "onednn", "onednn-packed");
 
     private Goals() {}
 

@@ -30,7 +30,7 @@ final class TurnsProcess implements AutoCloseable {
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Turns.class.getName()));
         command.addAll(List.of(peer.name(), device, Integer.toString(threads)));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
-        builder.environment().putAll(peer.environment());
+        builder.environment().putAll(peer.environment(threads));
         try {
             process = builder.start();
         } catch (IOException e) {
