@@ -6,8 +6,8 @@ import sdae.report.Numbers;
 import sdae.tensor.DType;
 
 /**
- * What this machine can do at most, measured: what figures are held against. NaN where there is no probe for it: bf16 so
- * far, whose figures are then held against fp32.
+ * What this machine can do at most, measured: what figures are held against. The bf16 peak is that of the instruction set
+ * in use (tiles, {@code vdpbf16ps}); earlier results have none, NaN, and are held against fp32.
  *
  * @param f32 GFLOP/s of fp32 multiply-adds, all threads
  * @param bf16 the same of bf16 products summed in fp32
@@ -21,7 +21,10 @@ record Limits(double f32, double bf16, double copy) {
     static Limits measure(int threads) {
         Kernels.load();
         Native.sk_set_threads(threads);
-        return new Limits(Native.sk_probe_fma_gflops(SECONDS), Double.NaN, Native.sk_probe_copy_gbs(SECONDS));
+        return new Limits(
+                Native.sk_probe_fma_gflops(SECONDS),
+                Native.sk_probe_bf16_gflops(SECONDS),
+                Native.sk_probe_copy_gbs(SECONDS));
     }
 
     double peak(DType dtype) {
