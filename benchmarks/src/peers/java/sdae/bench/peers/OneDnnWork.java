@@ -159,8 +159,8 @@ final class OneDnnWork implements Work {
         reset();
     }
 
-    private memory filled(memory.desc desc, String name) {
-        memory made = new memory(desc, cpu);
+    private memory filled(memory.desc as, String name) {
+        memory made = new memory(as, cpu);
         put(made, name);
         return made;
     }
