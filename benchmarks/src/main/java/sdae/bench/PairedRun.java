@@ -89,20 +89,28 @@ final class PairedRun {
         }
     }
 
-    /** Opens the entries, those of different processes at the same time; the first time, each is checked. */
+    /**
+     * Opens the entries; the first time, each is checked. Processes that are there already do so at the same time; a new one
+     * has this to itself, for libraries unpack themselves into one folder.
+     */
     private Map<Entry, TurnsProcess> open(Contest contest, Map<Entry, Taken> taken) {
         Map<Entry, TurnsProcess> asked = new LinkedHashMap<>();
+        Map<Entry, String> answers = new HashMap<>();
         for (Entry entry : contest.entries()) {
             Taken of = taken.get(entry);
             if (!of.leftOut) {
+                int before = processes.size();
                 TurnsProcess process = process(entry, contest.steps());
                 process.open(entry.timed(), of.seconds.isEmpty());
                 asked.put(entry, process);
+                if (processes.size() > before) {
+                    answers.put(entry, process.opened());
+                }
             }
         }
         Map<Entry, TurnsProcess> ready = new LinkedHashMap<>();
         asked.forEach((entry, process) -> {
-            String answer = process.opened();
+            String answer = answers.containsKey(entry) ? answers.get(entry) : process.opened();
             if (answer.equals("ready")) {
                 ready.put(entry, process);
             } else {
