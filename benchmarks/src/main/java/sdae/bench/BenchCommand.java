@@ -201,6 +201,9 @@ final class BenchCommand implements Callable<Integer> {
     private void print(Result ours, List<Result> results) {
         StringBuilder line = new StringBuilder(String.format(
                 Locale.ROOT, "%-48s | %10.1f us | %s", ours.timed().name(), ours.median() * 1e6, limits.share(ours)));
+        if (ours.busy() > 0) {
+            line.append(String.format(Locale.ROOT, " | cores %.0f %% busy", 100 * ours.busy()));
+        }
         for (Result other : results) {
             if (!other.ours() && other.sameAs(ours)) {
                 Interval ratio = Ratios.median95(Ratios.pairs(other.rounds(), ours.rounds()));

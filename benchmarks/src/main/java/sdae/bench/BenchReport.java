@@ -119,7 +119,9 @@ final class BenchReport {
                 "GB/s",
                 "GFLOP/s",
                 "of FMA peak",
-                "of copy bandwidth"));
+                "of copy bandwidth",
+                "cores busy",
+                "peak memory GB"));
         peers.forEach(peer -> heads.add(peer + " / ours"));
         if (earlier != null) {
             heads.add("earlier / now");
@@ -146,6 +148,8 @@ final class BenchReport {
         html.element("td", Numbers.format(flops));
         html.element("td", Numbers.percent(flops / now.limits().peak(timed.dtype())));
         html.element("td", Numbers.percent(bytes / now.limits().copy()));
+        html.element("td", Numbers.percent(result.busy() > 0 ? result.busy() : Double.NaN));
+        html.element("td", Numbers.format(result.peakBytes() > 0 ? result.peakBytes() * 1e-9 : Double.NaN));
         for (String peer : peers) {
             html.element("td", result.ours() ? ratio(result, peer) : NONE);
         }

@@ -43,7 +43,7 @@ final class PairedRun {
     /** What was measured of one entry so far. */
     private static final class Taken {
         private final List<double[]> seconds = new ArrayList<>();
-        private long peakBytes;
+        private TurnsProcess.Used used = TurnsProcess.Used.UNKNOWN;
         private boolean leftOut;
     }
 
@@ -80,7 +80,7 @@ final class PairedRun {
         }
         ready.forEach((entry, process) -> {
             if (contest.steps()) {
-                taken.get(entry).peakBytes = process.peakBytes();
+                taken.get(entry).used = process.used();
             }
             process.closeCases();
         });
@@ -94,6 +94,16 @@ final class PairedRun {
      * has this to itself, for libraries unpack themselves into one folder.
      */
     private Map<Entry, TurnsProcess> open(Contest contest, Map<Entry, Taken> taken) {
+        List<Case> fresh = contest.entries().stream()
+                .filter(entry -> taken.get(entry).seconds.isEmpty() && !taken.get(entry).leftOut)
+                .map(Entry::timed)
+                .toList();
+        try (Expected expected = new Expected(fresh)) {
+            return open(contest, taken, expected);
+        }
+    }
+
+    private Map<Entry, TurnsProcess> open(Contest contest, Map<Entry, Taken> taken, Expected expected) {
         Map<Entry, TurnsProcess> asked = new LinkedHashMap<>();
         Map<Entry, String> answers = new HashMap<>();
         for (Entry entry : contest.entries()) {
@@ -101,7 +111,11 @@ final class PairedRun {
             if (!of.leftOut) {
                 int before = processes.size();
                 TurnsProcess process = process(entry, contest.steps());
-                process.open(entry.timed(), of.seconds.isEmpty());
+                if (of.seconds.isEmpty()) {
+                    process.check(entry.timed(), expected.of(entry.timed()));
+                } else {
+                    process.open(entry.timed());
+                }
                 asked.put(entry, process);
                 if (processes.size() > before) {
                     answers.put(entry, process.opened());
@@ -154,7 +168,8 @@ final class PairedRun {
                         device,
                         threads,
                         of.seconds.toArray(double[][]::new),
-                        of.peakBytes));
+                        of.used.peakBytes(),
+                        of.used.busy()));
             }
         }
         return results;

@@ -84,6 +84,9 @@ record ResultFile(Map<String, String> header, Limits limits, List<Result> result
         if (r.peakBytes() > 0) {
             secondary.put("peakResidentMemory", Map.of("score", r.peakBytes(), "scoreUnit", "bytes"));
         }
+        if (r.busy() > 0) {
+            secondary.put("busyCores", Map.of("score", r.busy(), "scoreUnit", "processor time / time / threads"));
+        }
         entry.put("secondaryMetrics", secondary);
         return entry;
     }
@@ -158,6 +161,7 @@ record ResultFile(Map<String, String> header, Limits limits, List<Result> result
                 entry.path("secondaryMetrics")
                         .path("peakResidentMemory")
                         .path("score")
-                        .asLong(0));
+                        .asLong(0),
+                entry.path("secondaryMetrics").path("busyCores").path("score").asDouble(0));
     }
 }

@@ -7,6 +7,7 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.StringJoiner;
@@ -16,10 +17,11 @@ import sdae.train.Machine;
  * The program of a process that computes when it is its turn. A line in, a line out (marked, for libraries print too):
  *
  * <pre>
- * check KERNEL SHAPE DTYPE       ready | none | fault TEXT   makes a case ready and checks what it computes
+ * check KERNEL SHAPE DTYPE FILE  ready | none | fault TEXT   makes a case ready and checks it against that file's values
  * open KERNEL SHAPE DTYPE        ready | none | fault TEXT   the same without the check, for one that has passed it
  * run KERNEL SHAPE DTYPE COUNT   nanos N N N ...             so many runs, each timed
- * peak                           peak BYTES                  most memory resident so far
+ * used                           used BYTES SHARE            most memory resident so far; share of the threads' time that
+ *                                                            the timed runs kept a core busy
  * close                          closed                      all cases
  * </pre>
  *
@@ -29,6 +31,7 @@ import sdae.train.Machine;
 final class Turns {
     static final String MARK = "@sdae ";
 
+    private static final int WORDS = 5; // the last is a file, which may have spaces
     private static final long QUIET_CHECK_MILLIS = 2;
     private static final long QUIET_LIMIT_MILLIS = 300;
     private static final double QUIET_SHARE = 0.1;
@@ -37,6 +40,8 @@ final class Turns {
     private final Peer peer;
     private final int threads;
     private final Map<String, Work> works = new HashMap<>();
+    private long cpuNanos;
+    private long wallNanos;
 
     private Turns(Peer peer, int threads) {
         this.peer = peer;
@@ -50,7 +55,7 @@ final class Turns {
         System.setOut(System.err);
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = in.readLine(); line != null; line = in.readLine()) {
-            out.println(MARK + turns.answer(line.split(" ", -1)));
+            out.println(MARK + turns.answer(line.split(" ", WORDS)));
             out.flush();
         }
         System.exit(0); // without waiting for a library's threads
@@ -59,9 +64,10 @@ final class Turns {
     private String answer(String[] words) {
         try {
             return switch (words[0]) {
-                case "check", "open" -> open(Cases.of(words[1], words[2], words[3]), words[0].equals("check"));
+                case "check" -> open(Cases.of(words[1], words[2], words[3]), words[4]);
+                case "open" -> open(Cases.of(words[1], words[2], words[3]), null);
                 case "run" -> run(Cases.of(words[1], words[2], words[3]), Integer.parseInt(words[4]));
-                case "peak" -> "peak " + Machine.peakResidentBytes();
+                case "used" -> "used " + Machine.peakResidentBytes() + " " + (double) cpuNanos / wallNanos / threads;
                 case "close" -> close();
                 default -> "fault unknown request " + words[0];
             };
@@ -70,7 +76,7 @@ final class Turns {
         }
     }
 
-    private String open(Case wanted, boolean check) {
+    private String open(Case wanted, String expected) {
         Work work = peer.open(wanted, threads);
         if (work == null) {
             return "none";
@@ -78,7 +84,12 @@ final class Turns {
         works.put(wanted.name(), work);
         work.reset();
         work.run();
-        String fault = check ? wanted.fault(work.outputs(), work.slack()) : null;
+        if (expected == null) {
+            return "ready";
+        }
+        String fault = wanted.checked() == null
+                ? wanted.fault(work.outputs(), work.slack())
+                : wanted.fault(work.outputs(), work.slack(), Expected.read(wanted, Path.of(expected)));
         return fault == null ? "ready" : "fault " + fault;
     }
 
@@ -89,11 +100,15 @@ final class Turns {
             work.run(); // wakes the threads and the clock; a step is long enough to wake up in
         }
         StringJoiner nanos = new StringJoiner(" ", "nanos ", "");
+        long cpu = process.getProcessCpuTime();
+        long begin = System.nanoTime();
         for (int i = 0; i < count; i++) {
             long start = System.nanoTime();
             work.run();
             nanos.add(Long.toString(System.nanoTime() - start));
         }
+        wallNanos += System.nanoTime() - begin;
+        cpuNanos += process.getProcessCpuTime() - cpu;
         waitUntilQuiet();
         return nanos.toString();
     }

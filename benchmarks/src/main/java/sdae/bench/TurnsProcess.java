@@ -40,9 +40,14 @@ final class TurnsProcess implements AutoCloseable {
         requests = new BufferedWriter(new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8));
     }
 
-    /** Asks for the case, to be checked or trusted; {@link #opened} waits for the answer. */
-    void open(Case wanted, boolean check) {
-        request((check ? "check " : "open ") + words(wanted));
+    /** Asks for the case, trusted; {@link #opened} waits for the answer. */
+    void open(Case wanted) {
+        request("open " + words(wanted));
+    }
+
+    /** Asks for the case, to be checked against {@link Expected}'s file, null for one without. */
+    void check(Case wanted, Path expected) {
+        request("check " + words(wanted) + " " + expected);
     }
 
     /** {@code ready}, {@code none} or {@code fault ...}. */
@@ -61,10 +66,17 @@ final class TurnsProcess implements AutoCloseable {
                 .toArray();
     }
 
-    /** Most memory that it has held so far, in bytes. */
-    long peakBytes() {
-        String answer = ask("peak");
-        return answer.startsWith("peak ") ? Long.parseLong(answer.substring("peak ".length())) : 0;
+    /** What its runs took beside time. */
+    record Used(long peakBytes, double busy) {
+        static final Used UNKNOWN = new Used(0, 0);
+    }
+
+    /** So far. */
+    Used used() {
+        String[] words = ask("used").split(" ", -1);
+        return words[0].equals("used")
+                ? new Used(Long.parseLong(words[1]), Double.parseDouble(words[2]))
+                : Used.UNKNOWN;
     }
 
     void closeCases() {

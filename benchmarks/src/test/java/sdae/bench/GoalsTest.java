@@ -26,7 +26,7 @@ class GoalsTest {
         double[] rounds = new double[12];
         Arrays.fill(rounds, seconds);
         rounds[of.implementation().equals(SdaePeer.NAME) ? 3 : 7] = 50 * seconds;
-        return new Result(of.timed(), of.implementation(), "cpu", 2, new double[][] {rounds}, peakBytes);
+        return new Result(of.timed(), of.implementation(), "cpu", 2, new double[][] {rounds}, peakBytes, 0);
     }
 
     private static Goal goal(String name) {
@@ -74,7 +74,7 @@ class GoalsTest {
             boolean ours = need.implementation().equals(SdaePeer.NAME);
             double[] rounds = new double[12];
             Arrays.setAll(rounds, i -> ours ? 1 : 1.1 + 0.1 * i);
-            results.add(new Result(need.timed(), need.implementation(), "cpu", 2, new double[][] {rounds}, 0));
+            results.add(new Result(need.timed(), need.implementation(), "cpu", 2, new double[][] {rounds}));
         }
         assertEquals(
                 "1.65x [1.30, 2.00]",
