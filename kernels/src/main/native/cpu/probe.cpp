@@ -1,6 +1,6 @@
 // probe.cpp: what this machine can do, as the denominators of a profile.
 //
-//   Both probes repeat short rounds on all threads of the pool until the time is up and report the best round: other
+//   All probes repeat short rounds on all threads of the pool until the time is up and report the best round: other
 //   work on the machine then costs rounds, not the result.
 #include "pool.h"
 #include "sdae_kernels.h"
@@ -40,6 +40,52 @@ void chains_base() { chains(v4{} + 0.5f); }
 __attribute__((target("avx2,fma"))) void chains_avx2() { chains(v8{} + 0.5f); }
 __attribute__((target("avx512f"))) void chains_avx512() { chains(v16{} + 0.5f); }
 
+/** sum += x0 * x0 + x1 * x1 for pairs of bf16, once a chain and step. */
+__attribute__((target("avx512f,avx512bf16"))) void chains_pairs() {
+  __m512bh x = (__m512bh)_mm512_set1_epi32(0x3f003f00);  // 0.5
+  __m512 sum[kChains];
+#pragma GCC unroll 12
+  for (int i = 0; i < kChains; i++) sum[i] = _mm512_set1_ps(static_cast<float>(i));
+  for (long s = 0; s < kSteps; s++) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; i++) sum[i] = _mm512_dpbf16_ps(sum[i], x, x);
+  }
+#pragma GCC unroll 12
+  for (int i = 0; i < kChains; i++) asm volatile("" ::"v"(sum[i]));
+}
+
+constexpr long kTileSteps = 20000;  // about 1 ms a task
+constexpr int kTileChains = 6;  // one product every 16 cycles, its sum 52 later; two tiles are left for the operands
+
+/** Products of 16 x 32 by 32 x 16 bf16, summed in six tiles. */
+__attribute__((target("avx512f,amx-tile,amx-bf16"))) void chains_tiles() {
+  struct {
+    uint8_t palette = 1, start = 0, reserved[14] = {};
+    uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+  } shapes;
+  uint32_t pairs[256];
+  for (uint32_t& pair : pairs) pair = 0x3f003f00;
+  asm volatile("ldtilecfg %0" ::"m"(shapes));
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  _tile_zero(4);
+  _tile_zero(5);
+  _tile_loadd(6, pairs, 64);
+  _tile_loadd(7, pairs, 64);
+  for (long s = 0; s < kTileSteps; s++) {
+    _tile_dpbf16ps(0, 6, 7);
+    _tile_dpbf16ps(1, 6, 7);
+    _tile_dpbf16ps(2, 6, 7);
+    _tile_dpbf16ps(3, 6, 7);
+    _tile_dpbf16ps(4, 6, 7);
+    _tile_dpbf16ps(5, 6, 7);
+  }
+  _tile_release();
+}
+
 constexpr int64_t kCopy = 256 << 20;  // far larger than any cache; a buffer
 constexpr long kPiece = 1 << 20;
 
@@ -63,6 +109,13 @@ double best_round(double seconds, F round) {
   }
   return best;
 }
+
+/** The best rate of tasks of that many FLOP on all threads. */
+double gflops(double seconds, void (*task)(), double flop) {
+  long tasks = 4L * sk_threads();
+  double took = best_round(seconds, [&] { parallel_for(tasks, [=](long, int) { task(); }); });
+  return flop * static_cast<double>(tasks) / took * 1e-9;
+}
 }  // namespace
 
 extern "C" {
@@ -72,9 +125,14 @@ double sk_probe_fma_gflops(double seconds) {
   int lanes = 4;
   if (!std::strcmp(isa, "avx2")) chains = chains_avx2, lanes = 8;
   if (!std::strncmp(isa, "avx512", 6) || !std::strcmp(isa, "amx")) chains = chains_avx512, lanes = 16;
-  long tasks = 4L * sk_threads();
-  double took = best_round(seconds, [&] { parallel_for(tasks, [=](long, int) { chains(); }); });
-  return 2.0 * lanes * kChains * kSteps * tasks / took * 1e-9;
+  return gflops(seconds, chains, 2.0 * lanes * kChains * kSteps);
+}
+
+double sk_probe_bf16_gflops(double seconds) {
+  const char* isa = sk_isa();
+  if (!std::strcmp(isa, "amx")) return gflops(seconds, chains_tiles, 2.0 * 16 * 16 * 32 * kTileChains * kTileSteps);
+  if (!std::strcmp(isa, "avx512_bf16")) return gflops(seconds, chains_pairs, 2.0 * 32 * kChains * kSteps);
+  return sk_probe_fma_gflops(seconds);
 }
 
 double sk_probe_copy_gbs(double seconds) {

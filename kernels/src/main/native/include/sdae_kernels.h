@@ -47,6 +47,9 @@ int sk_threads(void);
 void sk_set_threads(int threads);
 /** Peak f32 multiply-adds of the instruction set in use, all threads, best of short rounds over `seconds`; GFLOP/s. */
 double sk_probe_fma_gflops(double seconds);
+/** The same of bf16 products summed in f32, by what the instruction set in use multiplies them with: tiles, vdpbf16ps,
+ * or, below avx512_bf16, f32 multiply-adds. */
+double sk_probe_bf16_gflops(double seconds);
 /** Copy bandwidth of memory, bytes read and written, all threads: the better of plain and non-temporal stores; GB/s.
  *  Takes 512 MiB while it runs. */
 double sk_probe_copy_gbs(double seconds);

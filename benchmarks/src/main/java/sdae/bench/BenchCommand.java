@@ -36,6 +36,8 @@ import sdae.train.Machine;
             "  sdae bench --list                     every case",
             "  sdae bench --quick attention          a look at attention",
             "  sdae bench --peers attention decoder  attention in the decoder, against libtorch",
+            "  sdae bench --peers --goals            every goal: what, measured, met or not",
+            "  sdae bench --peers --goals gemm bf16  those with these words in their name",
             "  sdae bench --jmh -h                   JMH's own benchmarks of the same cases, with JMH's options"
         })
 final class BenchCommand implements Callable<Integer> {
@@ -47,6 +49,11 @@ final class BenchCommand implements Callable<Integer> {
 
     @Option(names = "--quick", description = "few rounds, one process: a look, not a figure to keep")
     private boolean quick;
+
+    @Option(
+            names = "--goals",
+            description = "only what this project's goals need, and a table of goals; PATTERN selects goals")
+    private boolean goals;
 
     @Option(names = "--list", description = "print the cases and end")
     private boolean list;
@@ -88,16 +95,21 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        List<Case> cases = Cases.matching(String.join(" ", pattern));
-        if (cases.isEmpty()) {
+        List<Goal> wanted = goals ? Goals.matching(String.join(" ", pattern)) : List.of();
+        List<Case> cases = goals ? List.of() : Cases.matching(String.join(" ", pattern));
+        if (wanted.isEmpty() && cases.isEmpty()) {
             throw new UserError(
-                    ExitCode.CONFIG, "bench: no case has all of " + pattern + " in its name (sdae bench --list)");
+                    ExitCode.CONFIG,
+                    "bench: no " + (goals ? "goal" : "case") + " has all of " + pattern
+                            + " in its name (sdae bench --list)");
         }
         if (list) {
+            wanted.forEach(goal -> System.out.println(goal.name() + "  " + goal.limitText()));
             cases.forEach(c -> System.out.println(c + "  " + c.shape().text()));
             return ExitCode.DONE.code();
         }
         checkArguments();
+        makeFolder();
         ResultFile earlier = against == null ? null : earlier();
         List<Peer> implementations = new ArrayList<>(List.of(new SdaePeer(device)));
         if (peers) {
@@ -108,21 +120,47 @@ final class BenchCommand implements Callable<Integer> {
         header.put("commit", System.getProperty("sdae.commit", "unknown"));
         header.put("load before", load());
         limits = Limits.measure(threads);
-        PairedRun run = new PairedRun(
-                implementations,
-                device,
-                threads,
-                quick ? PairedRun.Effort.QUICK : PairedRun.Effort.FULL,
-                System.err::println);
-        List<Result> results = run.run(cases, this::print);
+        PairedRun run = new PairedRun(device, threads, effort(), System.err::println);
+        List<Contest> contests = goals
+                ? Contest.of(Goals.needs(wanted), implementations)
+                : cases.stream().map(c -> Contest.of(c, implementations)).toList();
+        List<Result> results = run.run(contests, this::print);
         header.put("load after", load());
-        ResultFile file = new ResultFile(header, limits, results);
-        file.write(out);
-        Path report = BenchReport.beside(out);
-        BenchReport.write(report, file, earlier);
-        System.out.printf(
-                "load %s before, %s after; %s, %s%n", header.get("load before"), header.get("load after"), out, report);
+        Measured measured = new Measured(results, limits);
+        GoalTable table =
+                new GoalTable(wanted.stream().map(g -> g.outcome(measured)).toList());
+        write(new ResultFile(header, limits, results, table), earlier);
         return ExitCode.DONE.code();
+    }
+
+    private PairedRun.Effort effort() {
+        return quick ? PairedRun.Effort.QUICK : goals ? PairedRun.Effort.GOALS : PairedRun.Effort.FULL;
+    }
+
+    private void write(ResultFile file, ResultFile earlier) throws IOException {
+        file.write(out);
+        List<Path> written = new ArrayList<>(List.of(out, BenchReport.beside(out)));
+        BenchReport.write(written.get(1), file, earlier);
+        if (goals) {
+            System.out.println();
+            System.out.print(file.goals().text());
+            written.add(BenchReport.beside(out, ".md"));
+            file.goals().writeMarkdown(written.get(2), file.header(), limits);
+        }
+        System.out.printf(
+                "load %s before, %s after; %s%n",
+                file.header().get("load before"),
+                file.header().get("load after"),
+                String.join(", ", written.stream().map(Path::toString).toList()));
+    }
+
+    /** Before anything is measured: a result that cannot be written would be lost. */
+    private void makeFolder() {
+        try {
+            Files.createDirectories(out.toAbsolutePath().getParent());
+        } catch (IOException e) {
+            throw new UserError(ExitCode.CONFIG, "bench: --out: no folder for " + out + ": " + e.getMessage());
+        }
     }
 
     private ResultFile earlier() throws IOException {
@@ -155,16 +193,19 @@ final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    /** One line an implementation: {@code attention fwd  DECODER  f32 | 512.3 us | 50 GB/s | 61 % of FMA peak | 1.52x libtorch}. */
+    /** One line a case: {@code attention fwd  DECODER  f32 | 512.3 us | 61 % of FMA peak | 1.52x [1.48, 1.57] libtorch}. */
     private void print(List<Result> results) {
-        Result ours = results.stream().filter(Result::ours).findFirst().orElse(null);
-        if (ours == null) {
-            return;
-        }
+        results.stream().filter(Result::ours).forEach(ours -> print(ours, results));
+    }
+
+    private void print(Result ours, List<Result> results) {
         StringBuilder line = new StringBuilder(String.format(
                 Locale.ROOT, "%-48s | %10.1f us | %s", ours.timed().name(), ours.median() * 1e6, limits.share(ours)));
+        if (ours.busy() > 0) {
+            line.append(String.format(Locale.ROOT, " | cores %.0f %% busy", 100 * ours.busy()));
+        }
         for (Result other : results) {
-            if (!other.ours()) {
+            if (!other.ours() && other.sameAs(ours)) {
                 Interval ratio = Ratios.median95(Ratios.pairs(other.rounds(), ours.rounds()));
                 line.append(String.format(
                         Locale.ROOT,

@@ -29,8 +29,13 @@ final class BenchReport {
 
     /** {@code bench.html} beside {@code bench.json}. */
     static Path beside(Path json) {
+        return beside(json, ".html");
+    }
+
+    /** The file of that ending beside {@code bench.json}. */
+    static Path beside(Path json, String ending) {
         String name = json.getFileName().toString();
-        return json.resolveSibling((name.endsWith(".json") ? name.substring(0, name.length() - 5) : name) + ".html");
+        return json.resolveSibling((name.endsWith(".json") ? name.substring(0, name.length() - 5) : name) + ending);
     }
 
     /**
@@ -58,6 +63,7 @@ final class BenchReport {
         html.open("body").open("header").element("p", "SdAE", "class", "kicker");
         html.element("h1", "Benchmarks").close().open("main");
         facts(html);
+        now.goals().html(html);
         table(html);
         new Roofline(now.limits(), implementations).write(html, now.results());
         return "<!DOCTYPE html>\n" + html.close().close().close().page() + "\n";
@@ -113,7 +119,9 @@ final class BenchReport {
                 "GB/s",
                 "GFLOP/s",
                 "of FMA peak",
-                "of copy bandwidth"));
+                "of copy bandwidth",
+                "cores busy",
+                "peak memory GB"));
         peers.forEach(peer -> heads.add(peer + " / ours"));
         if (earlier != null) {
             heads.add("earlier / now");
@@ -140,6 +148,8 @@ final class BenchReport {
         html.element("td", Numbers.format(flops));
         html.element("td", Numbers.percent(flops / now.limits().peak(timed.dtype())));
         html.element("td", Numbers.percent(bytes / now.limits().copy()));
+        html.element("td", Numbers.percent(result.busy() > 0 ? result.busy() : Double.NaN));
+        html.element("td", Numbers.format(result.peakBytes() > 0 ? result.peakBytes() * 1e-9 : Double.NaN));
         for (String peer : peers) {
             html.element("td", result.ours() ? ratio(result, peer) : NONE);
         }

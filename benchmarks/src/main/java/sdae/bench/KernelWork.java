@@ -13,11 +13,13 @@ import sdae.tensor.check.Values;
 final class KernelWork implements Work {
     private final Case timed;
     private final List<KernelCase.Loaded> copies = new ArrayList<>();
+    private final boolean changes;
     private int next;
     private int last;
 
     KernelWork(Case timed, Backend backend) {
         this.timed = timed;
+        changes = timed.slots().stream().anyMatch(slot -> slot.written() && slot.fill() != null);
         Values inputs = timed.inputs();
         for (int i = 0; i < timed.copies(); i++) {
             copies.add(timed.checked().load(backend, inputs));
@@ -43,7 +45,9 @@ final class KernelWork implements Work {
 
     @Override
     public void reset() {
-        copies.forEach(KernelCase.Loaded::reset);
+        if (changes) {
+            copies.forEach(KernelCase.Loaded::reset);
+        }
     }
 
     @Override

@@ -2,11 +2,12 @@ package sdae.bench;
 
 import sdae.kernels.Kernels;
 import sdae.kernels.Native;
+import sdae.report.Numbers;
 import sdae.tensor.DType;
 
 /**
- * What this machine can do at most, measured: what figures are held against. NaN where there is no probe for it: bf16 so
- * far, whose figures are then held against fp32.
+ * What this machine can do at most, measured: what figures are held against. The bf16 peak is that of the instruction set
+ * in use (tiles, {@code vdpbf16ps}); earlier results have none, NaN, and are held against fp32.
  *
  * @param f32 GFLOP/s of fp32 multiply-adds, all threads
  * @param bf16 the same of bf16 products summed in fp32
@@ -20,7 +21,10 @@ record Limits(double f32, double bf16, double copy) {
     static Limits measure(int threads) {
         Kernels.load();
         Native.sk_set_threads(threads);
-        return new Limits(Native.sk_probe_fma_gflops(SECONDS), Double.NaN, Native.sk_probe_copy_gbs(SECONDS));
+        return new Limits(
+                Native.sk_probe_fma_gflops(SECONDS),
+                Native.sk_probe_bf16_gflops(SECONDS),
+                Native.sk_probe_copy_gbs(SECONDS));
     }
 
     double peak(DType dtype) {
@@ -40,6 +44,12 @@ record Limits(double f32, double bf16, double copy) {
             return percent(result.gigaflops() / peak(timed.dtype())) + " of FMA peak";
         }
         return timed.bytes() > 0 ? percent(result.gigabytes() / copy) + " of copy" : "";
+    }
+
+    /** {@code 310 GFLOP/s fp32, 3,100 GFLOP/s bf16, 45 GB/s copy}. */
+    String text() {
+        String low = Double.isFinite(bf16) ? ", " + Numbers.format(bf16) + " GFLOP/s bf16" : "";
+        return Numbers.format(f32) + " GFLOP/s fp32" + low + ", " + Numbers.format(copy) + " GB/s copy";
     }
 
     static String percent(double share) {

@@ -1,13 +1,15 @@
 package sdae.bench;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import sdae.bench.Contest.Entry;
 
 /**
- * Times several implementations of a case in turn, each in its own process. A round is one turn of each, some tens of
+ * Times the entries of a contest in turn, each implementation in its own process. A round is one turn of each, some tens of
  * milliseconds long, so the two halves of a pair see the same neighbours, clock and temperature; every other round goes the
  * other way round, so a drift cancels. Processes are renewed some times over, for where memory lies differs between starts
  * more than runs do within one.
@@ -17,44 +19,47 @@ final class PairedRun {
     record Effort(int processes, int rounds, int stepRounds, double turnSeconds) {
         /** 3 x 15 rounds: the interval of a ratio is then some per cent wide on a machine with neighbours. */
         static final Effort FULL = new Effort(3, 15, 9, 0.03);
+        /** All goals in some 20 minutes; 6 pairs of steps are the fewest that have an interval. */
+        static final Effort GOALS = new Effort(2, 12, 6, 0.03);
         /** For a look: 8 pairs are the fewest whose interval is not their whole range. */
         static final Effort QUICK = new Effort(1, 8, 3, 0.02);
     }
 
     private static final int MOST_RUNS = 200;
 
-    private final List<Peer> implementations;
     private final String device;
     private final int threads;
     private final Effort effort;
     private final Consumer<String> log;
-    private final Map<Peer, TurnsProcess> processes = new LinkedHashMap<>();
+    private final Map<String, TurnsProcess> processes = new LinkedHashMap<>();
 
-    PairedRun(List<Peer> implementations, String device, int threads, Effort effort, Consumer<String> log) {
-        this.implementations = implementations;
+    PairedRun(String device, int threads, Effort effort, Consumer<String> log) {
         this.device = device;
         this.threads = threads;
         this.effort = effort;
         this.log = log;
     }
 
-    /** Results of every case and implementation that has it, in that order; {@code done} sees each case when it is complete. */
-    List<Result> run(List<Case> cases, Consumer<List<Result>> done) {
-        Map<Case, Map<Peer, List<double[]>>> seconds = new LinkedHashMap<>();
-        Map<Case, Map<Peer, Long>> peaks = new LinkedHashMap<>();
-        cases.forEach(c -> {
-            seconds.put(c, new LinkedHashMap<>());
-            peaks.put(c, new LinkedHashMap<>());
-        });
+    /** What was measured of one entry so far. */
+    private static final class Taken {
+        private final List<double[]> seconds = new ArrayList<>();
+        private TurnsProcess.Used used = TurnsProcess.Used.UNKNOWN;
+        private boolean leftOut;
+    }
+
+    /** Results of every entry that could run, in order; {@code done} sees those of a contest when it is complete. */
+    List<Result> run(List<Contest> contests, Consumer<List<Result>> done) {
+        Map<Entry, Taken> taken = new HashMap<>();
+        contests.forEach(contest -> contest.entries().forEach(entry -> taken.put(entry, new Taken())));
         List<Result> results = new ArrayList<>();
         for (int repeat = 0; repeat < effort.processes; repeat++) {
             boolean last = repeat == effort.processes - 1;
-            for (Case timed : cases) {
-                if (timed.kernel() != Kernel.STEP || last) {
-                    time(timed, seconds.get(timed), peaks.get(timed));
+            for (Contest contest : contests) {
+                if (!contest.steps() || last) {
+                    time(contest, taken);
                 }
                 if (last) {
-                    List<Result> of = results(timed, seconds.get(timed), peaks.get(timed));
+                    List<Result> of = results(contest, taken);
                     results.addAll(of);
                     done.accept(of);
                 }
@@ -64,80 +69,121 @@ final class PairedRun {
         return results;
     }
 
-    private void time(Case timed, Map<Peer, List<double[]>> seconds, Map<Peer, Long> peaks) {
-        boolean step = timed.kernel() == Kernel.STEP;
-        if (step) {
-            stop(); // so that peak memory is this step's
+    private void time(Contest contest, Map<Entry, Taken> taken) {
+        if (contest.steps()) {
+            stop();
         }
-        Map<Peer, TurnsProcess> ready = new LinkedHashMap<>();
-        for (Peer peer : implementations) {
-            TurnsProcess process = process(peer);
-            String answer = process.open(timed);
-            if (answer.equals("ready")) {
-                ready.put(peer, process);
-            } else if (!answer.equals("none")) {
-                log.accept(timed.name() + ": " + peer.name() + " is left out: " + answer);
+        Map<Entry, TurnsProcess> ready = open(contest, taken);
+        if (!ready.isEmpty()) {
+            rounds(contest, ready)
+                    .forEach((entry, seconds) -> taken.get(entry).seconds.add(seconds));
+        }
+        ready.forEach((entry, process) -> {
+            if (contest.steps()) {
+                taken.get(entry).used = process.used();
             }
-        }
-        if (!ready.keySet().isEmpty()) {
-            rounds(timed, ready)
-                    .forEach((peer, taken) -> seconds.computeIfAbsent(peer, p -> new ArrayList<>())
-                            .add(taken));
-        }
-        ready.forEach((peer, process) -> {
-            if (step) {
-                peaks.put(peer, process.peakBytes());
-            }
-            process.closeCase();
+            process.closeCases();
         });
-        if (step) {
+        if (contest.steps()) {
             stop();
         }
     }
 
-    private Map<Peer, double[]> rounds(Case timed, Map<Peer, TurnsProcess> ready) {
-        boolean step = timed.kernel() == Kernel.STEP;
-        Map<Peer, Integer> runs = new LinkedHashMap<>();
-        ready.forEach((peer, process) -> {
-            double once = Ratios.median(process.run(step ? 1 : 3)); // the first turn is not counted
-            runs.put(peer, step ? 1 : (int) Math.max(1, Math.min(MOST_RUNS, effort.turnSeconds / once)));
-        });
-        int count = step ? effort.stepRounds : effort.rounds;
-        Map<Peer, double[]> taken = new LinkedHashMap<>();
-        ready.keySet().forEach(peer -> taken.put(peer, new double[count]));
-        List<Peer> order = new ArrayList<>(ready.keySet());
-        for (int round = 0; round < count; round++) {
-            for (int i = 0; i < order.size(); i++) {
-                Peer peer = order.get(round % 2 == 0 ? i : order.size() - 1 - i);
-                taken.get(peer)[round] = Ratios.median(ready.get(peer).run(runs.get(peer)));
-            }
+    /**
+     * Opens the entries; the first time, each is checked. Processes that are there already do so at the same time; a new one
+     * has this to itself, for libraries unpack themselves into one folder.
+     */
+    private Map<Entry, TurnsProcess> open(Contest contest, Map<Entry, Taken> taken) {
+        List<Case> fresh = contest.entries().stream()
+                .filter(entry -> taken.get(entry).seconds.isEmpty() && !taken.get(entry).leftOut)
+                .map(Entry::timed)
+                .toList();
+        try (Expected expected = new Expected(fresh)) {
+            return open(contest, taken, expected);
         }
-        return taken;
     }
 
-    private List<Result> results(Case timed, Map<Peer, List<double[]>> seconds, Map<Peer, Long> peaks) {
+    private Map<Entry, TurnsProcess> open(Contest contest, Map<Entry, Taken> taken, Expected expected) {
+        Map<Entry, TurnsProcess> asked = new LinkedHashMap<>();
+        Map<Entry, String> answers = new HashMap<>();
+        for (Entry entry : contest.entries()) {
+            Taken of = taken.get(entry);
+            if (!of.leftOut) {
+                int before = processes.size();
+                TurnsProcess process = process(entry, contest.steps());
+                if (of.seconds.isEmpty()) {
+                    process.check(entry.timed(), expected.of(entry.timed()));
+                } else {
+                    process.open(entry.timed());
+                }
+                asked.put(entry, process);
+                if (processes.size() > before) {
+                    answers.put(entry, process.opened());
+                }
+            }
+        }
+        Map<Entry, TurnsProcess> ready = new LinkedHashMap<>();
+        asked.forEach((entry, process) -> {
+            String answer = answers.containsKey(entry) ? answers.get(entry) : process.opened();
+            if (answer.equals("ready")) {
+                ready.put(entry, process);
+            } else {
+                taken.get(entry).leftOut = true;
+                if (!answer.equals("none")) {
+                    log.accept(entry.timed().name() + ": " + entry.peer().name() + " is left out: " + answer);
+                }
+            }
+        });
+        return ready;
+    }
+
+    private Map<Entry, double[]> rounds(Contest contest, Map<Entry, TurnsProcess> ready) {
+        boolean step = contest.steps();
+        Map<Entry, Integer> runs = new HashMap<>();
+        ready.forEach((entry, process) -> {
+            double once = Ratios.median(process.run(entry.timed(), step ? 1 : 3)); // the first turn is not counted
+            runs.put(entry, step ? 1 : (int) Math.max(1, Math.min(MOST_RUNS, effort.turnSeconds / once)));
+        });
+        int count = step ? effort.stepRounds : effort.rounds;
+        Map<Entry, double[]> seconds = new LinkedHashMap<>();
+        ready.keySet().forEach(entry -> seconds.put(entry, new double[count]));
+        List<Entry> order = List.copyOf(ready.keySet());
+        for (int round = 0; round < count; round++) {
+            for (int i = 0; i < order.size(); i++) {
+                Entry entry = order.get(round % 2 == 0 ? i : order.size() - 1 - i);
+                seconds.get(entry)[round] = Ratios.median(ready.get(entry).run(entry.timed(), runs.get(entry)));
+            }
+        }
+        return seconds;
+    }
+
+    private List<Result> results(Contest contest, Map<Entry, Taken> taken) {
         List<Result> results = new ArrayList<>();
-        for (Peer peer : implementations) {
-            List<double[]> taken = seconds.get(peer);
-            if (taken != null) {
+        for (Entry entry : contest.entries()) {
+            Taken of = taken.get(entry);
+            if (!of.seconds.isEmpty()) {
                 results.add(new Result(
-                        timed,
-                        peer.name(),
+                        entry.timed(),
+                        entry.peer().name(),
                         device,
                         threads,
-                        taken.toArray(double[][]::new),
-                        peaks.getOrDefault(peer, 0L)));
+                        of.seconds.toArray(double[][]::new),
+                        of.used.peakBytes(),
+                        of.used.busy()));
             }
         }
         return results;
     }
 
-    /** The peer's process; a new one when the last has died. */
-    private TurnsProcess process(Peer peer) {
-        TurnsProcess process = processes.get(peer);
+    /** The entry's own process, or its implementation's; a new one when the last has died. */
+    private TurnsProcess process(Entry entry, boolean own) {
+        String key = own
+                ? entry.peer().name() + " " + entry.timed().name()
+                : entry.peer().name();
+        TurnsProcess process = processes.get(key);
         if (process == null || !process.alive()) {
-            process = new TurnsProcess(peer, device, threads);
-            processes.put(peer, process);
+            process = new TurnsProcess(entry.peer(), device, threads);
+            processes.put(key, process);
         }
         return process;
     }

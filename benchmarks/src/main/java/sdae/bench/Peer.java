@@ -10,7 +10,7 @@ import java.util.Map;
  * <pre>
  * public final class LibtorchPeer implements Peer {
  *     public String name() { return "libtorch"; }
- *     public Map&lt;String, String&gt; environment() { return Map.of("OMP_WAIT_POLICY", "PASSIVE"); }
+ *     public Map&lt;String, String&gt; environment(int threads) { return Map.of("OMP_WAIT_POLICY", "PASSIVE"); }
  *     public Work open(Case c, int threads) {
  *         return switch (c.kernel()) {
  *             case ATTENTION_FORWARD -&gt; new SdpaWork(c, threads);   // c.size("B"), c.inputs().of("qkv"), c.copies()
@@ -29,7 +29,7 @@ public interface Peer {
     String name();
 
     /** Variables that its processes start with, beside ours; those without a value here are as the user has them. */
-    default Map<String, String> environment() {
+    default Map<String, String> environment(int threads) {
         return Map.of();
     }
 

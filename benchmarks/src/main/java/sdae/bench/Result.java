@@ -7,10 +7,22 @@ import java.util.Arrays;
  *
  * @param seconds of one run, by process and round; rounds at the same place of two implementations were neighbours in time
  * @param peakBytes most memory resident in its process, 0 where that is not known
+ * @param busy processor time of its process over time and threads: 1 where every thread kept a core busy; 0 where not known
  */
 @SuppressWarnings("ArrayRecordComponent") // read, never compared
 public record Result(
-        Case timed, String implementation, String device, int threads, double[][] seconds, long peakBytes) {
+        Case timed,
+        String implementation,
+        String device,
+        int threads,
+        double[][] seconds,
+        long peakBytes,
+        double busy) {
+
+    /** A result of which only times are known. */
+    Result(Case timed, String implementation, String device, int threads, double[][] seconds) {
+        this(timed, implementation, device, threads, seconds, 0, 0);
+    }
 
     /** All rounds one after another. */
     double[] rounds() {

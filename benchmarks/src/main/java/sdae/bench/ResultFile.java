@@ -20,9 +20,14 @@ import tools.jackson.databind.JsonNode;
  * one entry an implementation. {@code rawData[process][round]} of two implementations pair up.
  *
  * @param header facts of machine, commit and load, in the order to show
+ * @param goals those that the results were measured for; not read back
  */
-record ResultFile(Map<String, String> header, Limits limits, List<Result> results) {
+record ResultFile(Map<String, String> header, Limits limits, List<Result> results, GoalTable goals) {
     private static final double MICRO = 1e6;
+
+    ResultFile(Map<String, String> header, Limits limits, List<Result> results) {
+        this(header, limits, results, new GoalTable(List.of()));
+    }
 
     void write(Path file) throws IOException {
         Map<String, Object> all = new LinkedHashMap<>();
@@ -31,6 +36,9 @@ record ResultFile(Map<String, String> header, Limits limits, List<Result> result
         top.put("fma_bf16_gflops", finite(limits.bf16()));
         top.put("copy_gbs", finite(limits.copy()));
         all.put("header", top);
+        if (!goals.outcomes().isEmpty()) {
+            all.put("goals", goals.json());
+        }
         all.put("results", results.stream().map(ResultFile::entry).toList());
         Json.write(Disk.real(), file.toAbsolutePath(), all);
     }
@@ -75,6 +83,9 @@ record ResultFile(Map<String, String> header, Limits limits, List<Result> result
         Map<String, Object> secondary = new LinkedHashMap<>();
         if (r.peakBytes() > 0) {
             secondary.put("peakResidentMemory", Map.of("score", r.peakBytes(), "scoreUnit", "bytes"));
+        }
+        if (r.busy() > 0) {
+            secondary.put("busyCores", Map.of("score", r.busy(), "scoreUnit", "processor time / time / threads"));
         }
         entry.put("secondaryMetrics", secondary);
         return entry;
@@ -150,6 +161,7 @@ record ResultFile(Map<String, String> header, Limits limits, List<Result> result
                 entry.path("secondaryMetrics")
                         .path("peakResidentMemory")
                         .path("score")
-                        .asLong(0));
+                        .asLong(0),
+                entry.path("secondaryMetrics").path("busyCores").path("score").asDouble(0));
     }
 }

@@ -7,6 +7,9 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.StringJoiner;
 import sdae.train.Machine;
 
@@ -14,10 +17,12 @@ import sdae.train.Machine;
  * The program of a process that computes when it is its turn. A line in, a line out (marked, for libraries print too):
  *
  * <pre>
- * open KERNEL SHAPE DTYPE   ready | none | fault TEXT    the case, checked before it is timed
- * run COUNT                 nanos N N N ...              so many runs, each timed
- * peak                      peak BYTES                   most memory resident so far
- * close                     closed
+ * check KERNEL SHAPE DTYPE FILE  ready | none | fault TEXT   makes a case ready and checks it against that file's values
+ * open KERNEL SHAPE DTYPE        ready | none | fault TEXT   the same without the check, for one that has passed it
+ * run KERNEL SHAPE DTYPE COUNT   nanos N N N ...             so many runs, each timed
+ * used                           used BYTES SHARE            most memory resident so far; share of the threads' time that
+ *                                                            the timed runs kept a core busy
+ * close                          closed                      all cases
  * </pre>
  *
  * It answers {@code run} only when all its threads have gone to sleep: those that spin, waiting for more work, would take
@@ -26,6 +31,7 @@ import sdae.train.Machine;
 final class Turns {
     static final String MARK = "@sdae ";
 
+    private static final int WORDS = 5; // the last is a file, which may have spaces
     private static final long QUIET_CHECK_MILLIS = 2;
     private static final long QUIET_LIMIT_MILLIS = 300;
     private static final double QUIET_SHARE = 0.1;
@@ -33,8 +39,9 @@ final class Turns {
     private final OperatingSystemMXBean process = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     private final Peer peer;
     private final int threads;
-    private Work work;
-    private boolean step;
+    private final Map<String, Work> works = new HashMap<>();
+    private long cpuNanos;
+    private long wallNanos;
 
     private Turns(Peer peer, int threads) {
         this.peer = peer;
@@ -48,7 +55,7 @@ final class Turns {
         System.setOut(System.err);
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = in.readLine(); line != null; line = in.readLine()) {
-            out.println(MARK + turns.answer(line.split(" ", -1)));
+            out.println(MARK + turns.answer(line.split(" ", WORDS)));
             out.flush();
         }
         System.exit(0); // without waiting for a library's threads
@@ -57,9 +64,10 @@ final class Turns {
     private String answer(String[] words) {
         try {
             return switch (words[0]) {
-                case "open" -> open(Cases.of(words[1], words[2], words[3]));
-                case "run" -> run(Integer.parseInt(words[1]));
-                case "peak" -> "peak " + Machine.peakResidentBytes();
+                case "check" -> open(Cases.of(words[1], words[2], words[3]), words[4]);
+                case "open" -> open(Cases.of(words[1], words[2], words[3]), null);
+                case "run" -> run(Cases.of(words[1], words[2], words[3]), Integer.parseInt(words[4]));
+                case "used" -> "used " + Machine.peakResidentBytes() + " " + (double) cpuNanos / wallNanos / threads;
                 case "close" -> close();
                 default -> "fault unknown request " + words[0];
             };
@@ -68,29 +76,39 @@ final class Turns {
         }
     }
 
-    private String open(Case wanted) {
-        work = peer.open(wanted, threads);
+    private String open(Case wanted, String expected) {
+        Work work = peer.open(wanted, threads);
         if (work == null) {
             return "none";
         }
-        step = wanted.kernel() == Kernel.STEP;
+        works.put(wanted.name(), work);
         work.reset();
         work.run();
-        String fault = wanted.fault(work.outputs(), work.slack());
+        if (expected == null) {
+            return "ready";
+        }
+        String fault = wanted.checked() == null
+                ? wanted.fault(work.outputs(), work.slack())
+                : wanted.fault(work.outputs(), work.slack(), Expected.read(wanted, Path.of(expected)));
         return fault == null ? "ready" : "fault " + fault;
     }
 
-    private String run(int count) {
-        if (!step) {
+    private String run(Case wanted, int count) {
+        Work work = works.get(wanted.name());
+        if (wanted.kernel() != Kernel.STEP) {
             work.reset();
             work.run(); // wakes the threads and the clock; a step is long enough to wake up in
         }
         StringJoiner nanos = new StringJoiner(" ", "nanos ", "");
+        long cpu = process.getProcessCpuTime();
+        long begin = System.nanoTime();
         for (int i = 0; i < count; i++) {
             long start = System.nanoTime();
             work.run();
             nanos.add(Long.toString(System.nanoTime() - start));
         }
+        wallNanos += System.nanoTime() - begin;
+        cpuNanos += process.getProcessCpuTime() - cpu;
         waitUntilQuiet();
         return nanos.toString();
     }
@@ -113,10 +131,8 @@ final class Turns {
     }
 
     private String close() {
-        if (work != null) {
-            work.close();
-            work = null;
-        }
+        works.values().forEach(Work::close);
+        works.clear();
         return "closed";
     }
 }

@@ -30,7 +30,7 @@ final class TurnsProcess implements AutoCloseable {
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Turns.class.getName()));
         command.addAll(List.of(peer.name(), device, Integer.toString(threads)));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
-        builder.environment().putAll(peer.environment());
+        builder.environment().putAll(peer.environment(threads));
         try {
             process = builder.start();
         } catch (IOException e) {
@@ -40,15 +40,24 @@ final class TurnsProcess implements AutoCloseable {
         requests = new BufferedWriter(new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8));
     }
 
+    /** Asks for the case, trusted; {@link #opened} waits for the answer. */
+    void open(Case wanted) {
+        request("open " + words(wanted));
+    }
+
+    /** Asks for the case, to be checked against {@link Expected}'s file, null for one without. */
+    void check(Case wanted, Path expected) {
+        request("check " + words(wanted) + " " + expected);
+    }
+
     /** {@code ready}, {@code none} or {@code fault ...}. */
-    String open(Case wanted) {
-        return ask("open " + wanted.kernel().name() + " " + wanted.shape().name() + " "
-                + wanted.dtype().name());
+    String opened() {
+        return answer();
     }
 
     /** Seconds of each of {@code count} runs. */
-    double[] run(int count) {
-        String answer = ask("run " + count);
+    double[] run(Case opened, int count) {
+        String answer = ask("run " + words(opened) + " " + count);
         if (!answer.startsWith("nanos ")) {
             throw new IllegalStateException(answer);
         }
@@ -57,13 +66,20 @@ final class TurnsProcess implements AutoCloseable {
                 .toArray();
     }
 
-    /** Most memory that it has held so far, in bytes. */
-    long peakBytes() {
-        String answer = ask("peak");
-        return answer.startsWith("peak ") ? Long.parseLong(answer.substring("peak ".length())) : 0;
+    /** What its runs took beside time. */
+    record Used(long peakBytes, double busy) {
+        static final Used UNKNOWN = new Used(0, 0);
     }
 
-    void closeCase() {
+    /** So far. */
+    Used used() {
+        String[] words = ask("used").split(" ", -1);
+        return words[0].equals("used")
+                ? new Used(Long.parseLong(words[1]), Double.parseDouble(words[2]))
+                : Used.UNKNOWN;
+    }
+
+    void closeCases() {
         ask("close");
     }
 
@@ -71,11 +87,27 @@ final class TurnsProcess implements AutoCloseable {
         return process.isAlive();
     }
 
-    /** A process that dies answers {@code fault}. */
+    private static String words(Case c) {
+        return c.kernel().name() + " " + c.shape().name() + " " + c.dtype().name();
+    }
+
     private String ask(String request) {
+        request(request);
+        return answer();
+    }
+
+    private void request(String request) {
         try {
             requests.write(request + "\n");
             requests.flush();
+        } catch (IOException e) {
+            process.destroy(); // has ended, as the answer will say
+        }
+    }
+
+    /** A process that dies answers {@code fault}. */
+    private String answer() {
+        try {
             for (String line = answers.readLine(); line != null; line = answers.readLine()) {
                 if (line.startsWith(Turns.MARK)) {
                     return line.substring(Turns.MARK.length());

@@ -27,7 +27,7 @@ class BenchReportTest {
     private static Result result(Case timed, String implementation, double seconds) {
         double[] rounds = new double[9];
         Arrays.fill(rounds, seconds);
-        return new Result(timed, implementation, "cpu", 2, new double[][] {rounds}, 0);
+        return new Result(timed, implementation, "cpu", 2, new double[][] {rounds});
     }
 
     private static ResultFile file(Result... results) {
@@ -75,10 +75,12 @@ class BenchReportTest {
                         Numbers.format(gigaflops),
                         Numbers.percent(gigaflops / 100),
                         Numbers.percent(gigabytes / 20),
+                        "–",
+                        "–",
                         "1.50× [1.50, 1.50]"),
                 rows.get(1));
         assertEquals("3,000", rows.get(2).get(4));
-        assertEquals("–", rows.get(2).get(9));
+        assertEquals("–", rows.get(2).get(11));
         String text = page.getDocumentElement().getTextContent();
         assertTrue(text.contains("some <cpu>") && text.contains("abc123"), text);
         assertTrue(text.contains("100 GFLOP/s") && text.contains("20 GB/s"), text);

@@ -50,6 +50,21 @@ class BenchTest {
     }
 
     @Test
+    void expectedValuesComeBackFromTheirFiles() {
+        Case norm = new Case(Kernel.LAYER_NORM_FORWARD, NamedShape.of("SMALL", "R3 D5"), DType.F32);
+        Case step = smallest(Kernel.STEP);
+        try (Expected expected = new Expected(List.of(norm, step, norm))) {
+            assertNull(expected.of(step));
+            Map<String, double[]> read = Expected.read(norm, expected.of(norm));
+            assertEquals(Set.of("y", "mean", "rstd"), read.keySet());
+            norm.expected().forEach((name, values) -> assertArrayEquals(values, read.get(name), name));
+            read.get("y")[7] += 1;
+            assertNull(norm.fault(norm.expected(), 1));
+            assertNotNull(norm.fault(norm.expected(), 1, read));
+        }
+    }
+
+    @Test
     void namesAreDifferentAndMapBack() {
         Set<String> names = new HashSet<>();
         for (Case c : Cases.all()) {
@@ -92,8 +107,8 @@ class BenchTest {
     @Test
     void resultsComeBackFromTheirFile(@TempDir Path folder) throws Exception {
         Case timed = Cases.of("GELU_FORWARD", "VIT_B_HIDDEN", "F32");
-        Result ours = new Result(timed, "sdae", "cpu", 2, new double[][] {{1e-3, 2e-3, 3e-3}, {4e-3, 5e-3}}, 0);
-        Result peer = new Result(timed, "libtorch", "cpu", 2, new double[][] {{2e-3, 4e-3}}, 123);
+        Result ours = new Result(timed, "sdae", "cpu", 2, new double[][] {{1e-3, 2e-3, 3e-3}, {4e-3, 5e-3}});
+        Result peer = new Result(timed, "libtorch", "cpu", 2, new double[][] {{2e-3, 4e-3}}, 123, 0.97);
         Path file = folder.resolve("r.json");
         new ResultFile(Map.of("cpu", "some"), new Limits(100, Double.NaN, 20), List.of(ours, peer)).write(file);
         ResultFile read = ResultFile.read(file);
@@ -108,5 +123,7 @@ class BenchTest {
                 1e-15);
         assertEquals("libtorch", read.results().get(1).implementation());
         assertEquals(123, read.results().get(1).peakBytes());
+        assertEquals(0.97, read.results().get(1).busy());
+        assertEquals(0, read.results().get(0).busy());
     }
 }

@@ -48,7 +48,14 @@ class NativeTest {
     @Test
     void probesMeasureSomethingAndGiveTheirMemoryBack() {
         long before = Native.sk_live_bytes();
-        assertTrue(Native.sk_probe_fma_gflops(0.01) > 1);
+        String used = Kernels.isa();
+        for (String isa : Kernels.ISAS) {
+            if (Kernels.useIsa(isa)) {
+                assertTrue(Native.sk_probe_fma_gflops(0.01) > 1, isa);
+                assertTrue(Native.sk_probe_bf16_gflops(0.01) > 1, isa);
+            }
+        }
+        assertTrue(Kernels.useIsa(used));
         assertTrue(Native.sk_probe_copy_gbs(0.01) > 0.1);
         assertEquals(before, Native.sk_live_bytes());
     }

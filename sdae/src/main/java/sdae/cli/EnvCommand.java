@@ -1,6 +1,7 @@
 package sdae.cli;
 
 import java.util.concurrent.Callable;
+import java.util.function.DoubleUnaryOperator;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import sdae.io.ExitCode;
@@ -14,7 +15,10 @@ import sdae.train.Machine;
         description =
                 "Prints what SdAE found on this machine: CPU, instruction set, threads, matrix kernels, memory, CUDA.")
 final class EnvCommand implements Callable<Integer> {
-    @Option(names = "--measure", description = "also measure the FMA peak and the copy bandwidth (2 seconds)")
+    @Option(
+            names = "--measure",
+            description =
+                    "also measure the peaks of multiply-adds, fp32 and bf16, and the copy bandwidth, on one thread and on all (6 seconds)")
     private boolean measure;
 
     @Override
@@ -22,9 +26,20 @@ final class EnvCommand implements Callable<Integer> {
         Kernels.load();
         Machine.describe().forEach((name, value) -> System.out.printf("%-8s %s%n", name, value));
         if (measure) {
-            System.out.printf("%-8s %.1f GFLOP/s fp32%n", "fma", Native.sk_probe_fma_gflops(1));
-            System.out.printf("%-8s %.1f GB/s read and written%n", "copy", Native.sk_probe_copy_gbs(1));
+            print("fma", Native::sk_probe_fma_gflops, "GFLOP/s fp32");
+            print("bf16", Native::sk_probe_bf16_gflops, "GFLOP/s bf16 summed in fp32");
+            print("copy", Native::sk_probe_copy_gbs, "GB/s read and written");
         }
         return ExitCode.DONE.code();
+    }
+
+    /** {@code fma 235.1 GFLOP/s fp32, one thread 117.8}. */
+    private static void print(String name, DoubleUnaryOperator probe, String unit) {
+        int threads = Native.sk_threads();
+        double all = probe.applyAsDouble(1);
+        Native.sk_set_threads(1);
+        double one = probe.applyAsDouble(1);
+        Native.sk_set_threads(threads);
+        System.out.printf("%-8s %.1f %s, one thread %.1f%n", name, all, unit, one);
     }
 }

@@ -2,7 +2,7 @@ package sdae.bench.peers;
 
 import java.util.Map;
 
-/** libtorch as it comes. */
+/** libtorch as it comes, but for the number of threads. */
 public final class LibtorchDefaultPeer extends LibtorchPeer {
     @Override
     public String name() {
@@ -10,7 +10,7 @@ public final class LibtorchDefaultPeer extends LibtorchPeer {
     }
 
     @Override
-    public Map<String, String> environment() {
-        return Map.of();
+    public Map<String, String> environment(int threads) {
+        return threads(threads);
     }
 }

@@ -1,5 +1,6 @@
 package sdae.bench.peers;
 
+import java.util.HashMap;
 import java.util.Map;
 import org.bytedeco.pytorch.global.torch;
 import sdae.bench.Case;
@@ -25,8 +26,15 @@ public class LibtorchPeer implements Peer {
     }
 
     @Override
-    public Map<String, String> environment() {
-        return TUNED;
+    public Map<String, String> environment(int threads) {
+        Map<String, String> all = new HashMap<>(TUNED);
+        all.putAll(threads(threads));
+        return all;
+    }
+
+    /** OpenBLAS has threads of its own, which libtorch's setting does not reach. */
+    static Map<String, String> threads(int threads) {
+        return Map.of("OMP_NUM_THREADS", Integer.toString(threads), "OPENBLAS_NUM_THREADS", Integer.toString(threads));
     }
 
     @Override
