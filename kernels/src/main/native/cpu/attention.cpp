@@ -18,6 +18,7 @@
 //   Traffic  forward reads 3 and writes 1, backward reads 5 and writes 3 tensors of N*Dh; scores stay in L1/L2
 //   FLOPs    4 N^2 Dh forward, 10 N^2 Dh backward
 //   Source   Vaswani et al. 2017, arXiv:1706.03762, eq. 1; backward as in Dao et al. 2022, arXiv:2205.14135, B.4
+#include "attention_ahead.h"
 #include "attention_bf16.h"
 #include "attention_sizes.h"
 #include "attention_tiles.h"
@@ -34,7 +35,7 @@ constexpr int kNarrowest = 4;  // lanes of the narrowest vector
 constexpr int kChunk = 64;
 
 // Work of one task at least, in multiply-adds: a head of 13 tokens takes less time than handing it to a thread.
-constexpr long kTaskWork = 1 << 18;
+constexpr long kTaskWork = 1 << 18, kMinTasks = 16;
 
 /** Queries [first, first + count) in `vecs` whole vectors and a tail of `tail` lanes (0, 4, 8 or 16); rows `stride`. */
 struct Chunk {
@@ -100,7 +101,8 @@ long forward_bytes(const Sizes& s, long most) {
 }
 
 template <typename T>
-void forward_head(T* out, float* lse, const T* qkv, const Sizes& s, long head, long most, float* scratch) {
+void forward_head(T* out, float* lse, const T* qkv, const Sizes& s, long head, long most, float* scratch,
+                  Ahead& ahead) {
   const long n = s.tokens;
   out += s.out_at(head);
   lse += head * n;
@@ -123,6 +125,7 @@ void forward_head(T* out, float* lse, const T* qkv, const Sizes& s, long head, l
       }
       for_tiles(
           n, vecs, SK_TILE(long row, long vec) {
+            ahead.some();
             V acc[kRows][kVecs];
             product<false>(acc, k[row], k.stride, qt + lane + vec * kW, stride, s.size);
             V most_yet[kVecs];
@@ -149,6 +152,7 @@ void forward_head(T* out, float* lse, const T* qkv, const Sizes& s, long head, l
     });
     for_tiles(
         c.count, s.packed() / kLanes, SK_TILE(long row, long vec) {
+          ahead.some();
           vfloat acc[kRows][kVecs];
           product<true>(acc, p + row, stride, v.p + vec * kLanes, v.stride, n);
           each<kRows, kVecs>([&](int r, int j) {
@@ -174,7 +178,7 @@ struct Backward {
 
 /** P^T and dS^T (without the factor 1/sqrt(Dh)) of `vecs` vectors of queries from lane `lane` of the chunk on. */
 template <typename V>
-void backward_scores(const Backward& h, const Sizes& s, const Chunk& c, long lane, long vecs) {
+void backward_scores(const Backward& h, const Sizes& s, const Chunk& c, long lane, long vecs, Ahead& ahead) {
   constexpr int kW = kWidth<V>;
   const long n = s.tokens, stride = c.stride();
   for (long at = lane; at < lane + vecs * kW; at += kW) {
@@ -184,6 +188,7 @@ void backward_scores(const Backward& h, const Sizes& s, const Chunk& c, long lan
   }
   for_tiles(
       n, vecs, SK_TILE(long row, long vec) {
+        ahead.some();
         const long at = lane + vec * kW;
         V acc[kRows][kVecs];
         product<false>(acc, h.k[row], h.k.stride, h.qt + at, stride, s.size);
@@ -211,7 +216,7 @@ inline void round_sums(RowsOf<bf16> to, RowsOf<float> from, const Sizes& s) {
 
 template <typename T>
 void backward_head(T* dqkv, const T* dout, const T* qkv, const T* out, const float* lse, const Sizes& s, long head,
-                   long most, float* scratch) {
+                   long most, float* scratch, Ahead& ahead) {
   const long n = s.tokens, head_vecs = s.packed() / kLanes, lanes = most * kLanes;
   const RowsOf<T> dq = s.part(dqkv, head, 0), dk = s.part(dqkv, head, 1), dv = s.part(dqkv, head, 2);
   Backward h;
@@ -231,9 +236,11 @@ void backward_head(T* dqkv, const T* dout, const T* qkv, const T* out, const flo
   const RowsOf<float> dk_sum = sums(copies, dk, s), dv_sum = sums(copies + s.packed_rows(), dv, s);
   for_chunks(n, most, [&](const Chunk& c) {
     const long stride = c.stride();
-    for_widths(c, [&](auto type, long lane, long vecs) { backward_scores<decltype(type)>(h, s, c, lane, vecs); });
+    for_widths(c,
+               [&](auto type, long lane, long vecs) { backward_scores<decltype(type)>(h, s, c, lane, vecs, ahead); });
     for_tiles(
         c.count, head_vecs, SK_TILE(long row, long vec) {
+          ahead.some();
           vfloat acc[kRows][kVecs];
           product<true>(acc, h.ds + row, stride, h.k.p + vec * kLanes, h.k.stride, n);
           each<kRows, kVecs>(
@@ -241,6 +248,7 @@ void backward_head(T* dqkv, const T* dout, const T* qkv, const T* out, const flo
         });
     for_tiles(
         n, head_vecs, SK_TILE(long row, long vec) {
+          ahead.some();
           vfloat acc[kRows][kVecs];
           product<false>(acc, h.p + row * stride, stride, h.dy[c.first] + vec * kLanes, h.dy.stride, c.count);
           each<kRows, kVecs>(
@@ -254,32 +262,51 @@ void backward_head(T* dqkv, const T* dout, const T* qkv, const T* out, const flo
   round_sums(dv, dv_sum, s);
 }
 
+/** f(head, next, scratch), next being the head that this thread does then, or -1. */
 template <typename F>
 void for_heads(const Sizes& s, long bytes, F f) {
   long pairs = s.batch * s.heads, work = 2 * s.tokens * s.tokens * s.size;
-  long group = ceil_div(kTaskWork, work);
+  long group = max_of(ceil_div(kTaskWork, work), min_of(s.heads, pairs / kMinTasks));
   parallel_for(ceil_div(pairs, group), [&](long task, int thread) {
     float* scratch = static_cast<float*>(sk_thread_scratch(thread, bytes));
-    for (long head = task * group; head < min_of(pairs, (task + 1) * group); head++) f(head, scratch);
+    long end = min_of(pairs, (task + 1) * group);
+    for (long head = task * group; head < end; head++) f(head, head + 1 < end ? head + 1 : -1, scratch);
   });
 }
 
 long most_vecs(long tokens) { return min_of(ceil_div(tokens, kLanes), kChunk / kLanes); }
+/** Tiles of scores of a head, at least. */
+long score_tiles(const Sizes& s) { return ceil_div(s.tokens, kChunk) * ceil_div(s.tokens, kMostRows); }
 
 template <typename T>
-void forward(void* out, float* lse, const void* qkv, const Sizes& s) {
+void forward(T* out, float* lse, const T* qkv, const Sizes& s) {
   long most = most_vecs(s.tokens);
-  for_heads(s, forward_bytes<T>(s, most), [&](long head, float* scratch) {
-    forward_head(static_cast<T*>(out), lse, static_cast<const T*>(qkv), s, head, most, scratch);
+  for_heads(s, forward_bytes<T>(s, most), [&](long head, long next, float* scratch) {
+    Ahead ahead;
+    if (next >= 0) {
+      for (int part = 0; part < 3; part++) ahead.add(s.part(qkv, next, part), s);
+      ahead.add(s.outs(out, next), s);
+      ahead.spread(score_tiles(s));
+    }
+    forward_head(out, lse, qkv, s, head, most, scratch, ahead);
   });
 }
 
 template <typename T>
-void backward(void* dqkv, const void* dout, const void* qkv, const void* out, const float* lse, const Sizes& s) {
+void backward(T* dqkv, const T* dout, const T* qkv, const T* out, const float* lse, const Sizes& s) {
   long most = most_vecs(s.tokens);
-  for_heads(s, backward_bytes<T>(s, most), [&](long head, float* scratch) {
-    backward_head(static_cast<T*>(dqkv), static_cast<const T*>(dout), static_cast<const T*>(qkv),
-                  static_cast<const T*>(out), lse, s, head, most, scratch);
+  for_heads(s, backward_bytes<T>(s, most), [&](long head, long next, float* scratch) {
+    Ahead ahead;
+    if (next >= 0) {
+      for (int part = 0; part < 3; part++) {
+        ahead.add(s.part(qkv, next, part), s);
+        ahead.add(s.part(dqkv, next, part), s);
+      }
+      ahead.add(s.outs(dout, next), s);
+      ahead.add(s.outs(out, next), s);
+      ahead.spread(2 * score_tiles(s));
+    }
+    backward_head(dqkv, dout, qkv, out, lse, s, head, most, scratch, ahead);
   });
 }
 
@@ -289,29 +316,32 @@ extern "C" {
 void SK(attention_forward)(sk_any out, sk_f32 lse, sk_cany qkv, int batch, int tokens, int heads, int head_size,
                            int dtype) {
   Sizes s(batch, tokens, heads, head_size);
-  if (dtype == SK_F32) return forward<float>(out, lse, qkv, s);
+  if (dtype == SK_F32) return forward(static_cast<float*>(out), lse, static_cast<const float*>(qkv), s);
 #if defined(__AVX512BF16__)
-  for_heads(s, ForwardPairs(nullptr, s).bytes, [&](long head, float* scratch) {
+  for_heads(s, ForwardPairs(nullptr, s).bytes, [&](long head, long, float* scratch) {
     Tiles tiles;
     forward_pairs(static_cast<bf16*>(out), lse, static_cast<const bf16*>(qkv), s, head, scratch);
   });
 #else
-  forward<bf16>(out, lse, qkv, s);
+  forward(static_cast<bf16*>(out), lse, static_cast<const bf16*>(qkv), s);
 #endif
 }
 
 void SK(attention_backward)(sk_any dqkv, sk_cany dout, sk_cany qkv, sk_cany out, sk_cf32 lse, int batch, int tokens,
                             int heads, int head_size, int dtype) {
   Sizes s(batch, tokens, heads, head_size);
-  if (dtype == SK_F32) return backward<float>(dqkv, dout, qkv, out, lse, s);
+  if (dtype == SK_F32)
+    return backward(static_cast<float*>(dqkv), static_cast<const float*>(dout), static_cast<const float*>(qkv),
+                    static_cast<const float*>(out), lse, s);
 #if defined(__AVX512BF16__)
-  for_heads(s, BackwardPairs(nullptr, s).bytes, [&](long head, float* scratch) {
+  for_heads(s, BackwardPairs(nullptr, s).bytes, [&](long head, long, float* scratch) {
     Tiles tiles;
     backward_pairs(static_cast<bf16*>(dqkv), static_cast<const bf16*>(dout), static_cast<const bf16*>(qkv), lse, s,
                    head, scratch);
   });
 #else
-  backward<bf16>(dqkv, dout, qkv, out, lse, s);
+  backward(static_cast<bf16*>(dqkv), static_cast<const bf16*>(dout), static_cast<const bf16*>(qkv),
+           static_cast<const bf16*>(out), lse, s);
 #endif
 }
 }

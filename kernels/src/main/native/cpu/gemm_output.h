@@ -54,12 +54,13 @@ inline void finish(const Output<T>& out, const float* sums, long stride, long ro
 
 /** Fetches what finish will read or write, while the product is computed. */
 template <typename T>
-inline void prefetch(const Output<T>& out, long row, long col, long rows, long cols, bool first) {
+inline void prefetch(const Output<T>& out, long row, long col, long rows, long cols, bool first, bool last) {
   constexpr long kLine = 64 / sizeof(T);
   for (long i = 0; i < rows; i++)
     for (long j = 0; j < cols; j += kLine) {
       __builtin_prefetch(out.c + (row + i) * out.ldc + col + j, 1);
       if (first && out.residual) __builtin_prefetch(out.residual + (row + i) * out.ldc + col + j);
+      if (last && out.pre) __builtin_prefetch(out.pre + (row + i) * out.ldc + col + j, 1);
     }
 }
 
