@@ -82,7 +82,7 @@ final class CellRecord {
         return error;
     }
 
-    /** Wall-clock seconds of the sessions that finished it. */
+    /** Wall-clock seconds of all its starts. */
     double seconds() {
         return seconds;
     }

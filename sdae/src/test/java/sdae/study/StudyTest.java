@@ -92,13 +92,13 @@ class StudyTest {
         // 2 seeds x (2 arms x (2 networks x 3 probes + fine-tuning + loss and 5 measures) + scratch + 3 untrained) +
         // pixels
         assertEquals(1 + 2 * (2 * (6 + 1 + 6) + 1 + 3) + 1, whole.lines().count(), whole);
-        int sessions = 0;
+        int starts = 0;
         boolean finished = false;
         while (!finished) {
             finished = study(BASE + ARMS, "cut", at(17)).run();
-            assertTrue(++sessions < 40, "it goes on");
+            assertTrue(++starts < 40, "it goes on");
         }
-        assertTrue(sessions > 5, "it was stopped " + sessions + " times");
+        assertTrue(starts > 5, "it was stopped " + starts + " times");
         assertEquals(whole, csv("cut"));
         assertEquals(
                 Files.readString(folder.resolve("whole/study.svg")), Files.readString(folder.resolve("cut/study.svg")));
