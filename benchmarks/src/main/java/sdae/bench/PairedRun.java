@@ -75,7 +75,7 @@ final class PairedRun {
         }
         Map<Entry, TurnsProcess> ready = open(contest, taken);
         if (!ready.isEmpty()) {
-            rounds(contest, ready)
+            rounds(contest, ready, taken)
                     .forEach((entry, seconds) -> taken.get(entry).seconds.add(seconds));
         }
         ready.forEach((entry, process) -> {
@@ -128,30 +128,50 @@ final class PairedRun {
             if (answer.equals("ready")) {
                 ready.put(entry, process);
             } else {
-                taken.get(entry).leftOut = true;
-                if (!answer.equals("none")) {
-                    log.accept(entry.timed().name() + ": " + entry.peer().name() + " is left out: " + answer);
-                }
+                leaveOut(entry, taken, answer);
             }
         });
         return ready;
     }
 
-    private Map<Entry, double[]> rounds(Contest contest, Map<Entry, TurnsProcess> ready) {
+    /** What it has run so far counts no more: rounds of others would have no partner. */
+    private void leaveOut(Entry entry, Map<Entry, Taken> taken, String answer) {
+        Taken of = taken.get(entry);
+        of.leftOut = true;
+        of.seconds.clear();
+        if (!answer.equals("none")) {
+            log.accept(entry.timed().name() + ": " + entry.peer().name() + " is left out: " + answer);
+        }
+    }
+
+    /** Seconds by entry and round; an entry that fails at any of them is left out. */
+    private Map<Entry, double[]> rounds(Contest contest, Map<Entry, TurnsProcess> ready, Map<Entry, Taken> taken) {
         boolean step = contest.steps();
         Map<Entry, Integer> runs = new HashMap<>();
         ready.forEach((entry, process) -> {
-            double once = Ratios.median(process.run(entry.timed(), step ? 1 : 3)); // the first turn is not counted
-            runs.put(entry, step ? 1 : (int) Math.max(1, Math.min(MOST_RUNS, effort.turnSeconds / once)));
+            try {
+                double once = Ratios.median(process.run(entry.timed(), step ? 1 : 3)); // the first turn is not counted
+                runs.put(entry, step ? 1 : (int) Math.max(1, Math.min(MOST_RUNS, effort.turnSeconds / once)));
+            } catch (TurnsProcess.Fault e) {
+                leaveOut(entry, taken, e.getMessage());
+            }
         });
         int count = step ? effort.stepRounds : effort.rounds;
         Map<Entry, double[]> seconds = new LinkedHashMap<>();
-        ready.keySet().forEach(entry -> seconds.put(entry, new double[count]));
-        List<Entry> order = List.copyOf(ready.keySet());
+        List<Entry> order = ready.keySet().stream().filter(runs::containsKey).toList();
+        order.forEach(entry -> seconds.put(entry, new double[count]));
         for (int round = 0; round < count; round++) {
             for (int i = 0; i < order.size(); i++) {
                 Entry entry = order.get(round % 2 == 0 ? i : order.size() - 1 - i);
-                seconds.get(entry)[round] = Ratios.median(ready.get(entry).run(entry.timed(), runs.get(entry)));
+                if (seconds.containsKey(entry)) {
+                    try {
+                        seconds.get(entry)[round] =
+                                Ratios.median(ready.get(entry).run(entry.timed(), runs.get(entry)));
+                    } catch (TurnsProcess.Fault e) {
+                        leaveOut(entry, taken, e.getMessage());
+                        seconds.remove(entry);
+                    }
+                }
             }
         }
         return seconds;

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.ServiceLoader;
 
-/** All implementations by name. */
+/** All implementations. */
 final class Peers {
     private Peers() {}
 
@@ -15,16 +15,18 @@ final class Peers {
         return peers;
     }
 
-    /** Ours, or one of the others. */
-    static Peer named(String name, String device) {
-        if (name.equals(SdaePeer.NAME)) {
+    /** Ours, or the other of this class. */
+    static Peer of(String type, String device) {
+        if (type.equals(SdaePeer.class.getName())) {
             return new SdaePeer(device);
         }
-        for (Peer peer : others()) {
-            if (peer.name().equals(name)) {
-                return peer;
-            }
+        try {
+            return Class.forName(type)
+                    .asSubclass(Peer.class)
+                    .getDeclaredConstructor()
+                    .newInstance();
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalArgumentException("bench: " + type + " is no peer on the class path", e);
         }
-        throw new IllegalArgumentException("bench: there is no peer " + name + " on the class path");
     }
 }

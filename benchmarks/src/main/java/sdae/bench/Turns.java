@@ -48,9 +48,9 @@ final class Turns {
         this.threads = threads;
     }
 
-    /** Arguments: peer, device, threads. Reads standard input to its end. */
+    /** Arguments: the peer's class, device, threads. Reads standard input to its end. */
     public static void main(String[] arguments) throws IOException {
-        Turns turns = new Turns(Peers.named(arguments[0], arguments[1]), Integer.parseInt(arguments[2]));
+        Turns turns = new Turns(Peers.of(arguments[0], arguments[1]), Integer.parseInt(arguments[2]));
         PrintStream out = System.out;
         System.setOut(System.err);
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));

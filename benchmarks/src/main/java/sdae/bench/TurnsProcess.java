@@ -28,7 +28,7 @@ final class TurnsProcess implements AutoCloseable {
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
         command.addAll(peer.javaFlags());
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Turns.class.getName()));
-        command.addAll(List.of(peer.name(), device, Integer.toString(threads)));
+        command.addAll(List.of(peer.getClass().getName(), device, Integer.toString(threads)));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
         builder.environment().putAll(peer.environment(threads));
         try {
@@ -55,11 +55,20 @@ final class TurnsProcess implements AutoCloseable {
         return answer();
     }
 
-    /** Seconds of each of {@code count} runs. */
+    /** A process that computes no more; says why. */
+    static final class Fault extends RuntimeException {
+        private static final long serialVersionUID = 1;
+
+        Fault(String answer) {
+            super(answer);
+        }
+    }
+
+    /** Seconds of each of {@code count} runs. @throws Fault if it fails or the process has ended */
     double[] run(Case opened, int count) {
         String answer = ask("run " + words(opened) + " " + count);
         if (!answer.startsWith("nanos ")) {
-            throw new IllegalStateException(answer);
+            throw new Fault(answer);
         }
         return Arrays.stream(answer.substring("nanos ".length()).split(" ", -1))
                 .mapToDouble(n -> Long.parseLong(n) * 1e-9)

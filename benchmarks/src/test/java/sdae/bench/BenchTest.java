@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
@@ -47,6 +48,22 @@ class BenchTest {
             outputs.values().iterator().next()[0] = Double.NaN;
             assertNotNull(timed.fault(outputs, work.slack()), "a wrong value was not seen");
         }
+    }
+
+    @Test
+    void peerWhoseProcessEndsIsLeftOutWithALine() {
+        Case timed = Cases.of("LAYER_NORM_FORWARD", "TINY_NORM", "F32");
+        Contest contest = Contest.of(timed, List.of(new SdaePeer("cpu"), new MortalPeer()));
+        List<String> lines = new ArrayList<>();
+        PairedRun run = new PairedRun("cpu", 1, PairedRun.Effort.QUICK, lines::add);
+        List<Result> results = run.run(List.of(contest), done -> {});
+        assertEquals(
+                List.of("sdae"), results.stream().map(Result::implementation).toList());
+        assertEquals(PairedRun.Effort.QUICK.rounds(), results.get(0).rounds().length);
+        assertEquals(1, lines.size(), lines::toString);
+        assertTrue(
+                lines.get(0).endsWith("mortal is left out: fault the process ended with " + MortalPeer.STATUS),
+                lines.get(0));
     }
 
     @Test
