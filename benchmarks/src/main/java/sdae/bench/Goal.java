@@ -1,5 +1,7 @@
 package sdae.bench;
 
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import sdae.bench.Ratios.Interval;
@@ -112,14 +114,10 @@ record Goal(Kernel.Family family, String name, Figure figure, double limit) {
 
         @Override
         public Found find(Measured measured) {
-            List<Measured.Pairs> pairs = measured.pairs(cases, peers);
-            if (pairs.size() < cases.size()) {
-                return Found.NOTHING;
-            }
-            return new Found(
-                    Ratios.geometricMean95(
-                            pairs.stream().map(Measured.Pairs::ratios).toList()),
-                    cases.size() + " shapes");
+            List<double[]> ratios = measured.pairs(cases, peers).stream()
+                    .map(Measured.Pairs::ratios)
+                    .toList();
+            return new Found(Ratios.geometricMean95(ratios), cases.size() + " shapes");
         }
     }
 
@@ -132,19 +130,10 @@ record Goal(Kernel.Family family, String name, Figure figure, double limit) {
 
         @Override
         public Found find(Measured measured) {
-            List<Measured.Pairs> pairs = measured.pairs(cases, peers);
-            if (pairs.size() < cases.size()) {
-                return Found.NOTHING;
-            }
-            Measured.Pairs worst = pairs.get(0);
-            for (Measured.Pairs p : pairs) {
-                if (Ratios.median(p.ratios()) < Ratios.median(worst.ratios())) {
-                    worst = p;
-                }
-            }
-            return new Found(
-                    Ratios.median95(worst.ratios()),
-                    worst.timed().kernel().label() + " " + worst.timed().shape().name() + ", " + worst.peer());
+            return measured.pairs(cases, peers).stream()
+                    .min(Comparator.comparingDouble(pairs -> Ratios.median(pairs.ratios())))
+                    .map(worst -> new Found(Ratios.median95(worst.ratios()), worst.label()))
+                    .orElse(Found.NOTHING);
         }
     }
 
@@ -209,7 +198,7 @@ record Goal(Kernel.Family family, String name, Figure figure, double limit) {
     }
 
     private static List<Needed> all(List<Case> ours, List<Case> theirs, List<String> peers) {
-        List<Needed> needed = new java.util.ArrayList<>();
+        List<Needed> needed = new ArrayList<>();
         ours.forEach(c -> needed.add(new Needed(SdaePeer.NAME, c)));
         for (String peer : peers) {
             theirs.forEach(c -> needed.add(new Needed(peer, c)));

@@ -7,7 +7,11 @@ import java.util.List;
 record Measured(List<Result> results, Limits limits) {
     /** Ratios of one case to its best peer, round by round. */
     @SuppressWarnings("ArrayRecordComponent") // read, never compared
-    record Pairs(Case timed, String peer, double[] ratios) {}
+    record Pairs(Case timed, String peer, double[] ratios) {
+        String label() {
+            return timed.kernel().label() + " " + timed.shape().name() + ", " + peer;
+        }
+    }
 
     private Result of(String implementation, Case timed) {
         for (Result result : results) {
@@ -51,15 +55,16 @@ record Measured(List<Result> results, Limits limits) {
         return best;
     }
 
-    /** Ours against the best peer of each case; cases without both are left out. */
+    /** Ours against the best peer of each case; empty if one of them lacks either. */
     List<Pairs> pairs(List<Case> cases, List<String> peers) {
         List<Pairs> pairs = new ArrayList<>();
         for (Case timed : cases) {
             double[] ours = sum(SdaePeer.NAME, List.of(timed));
             String best = fastest(peers, List.of(timed));
-            if (ours.length > 0 && best != null) {
-                pairs.add(new Pairs(timed, best, Ratios.pairs(sum(best, List.of(timed)), ours)));
+            if (ours.length == 0 || best == null) {
+                return List.of();
             }
+            pairs.add(new Pairs(timed, best, Ratios.pairs(sum(best, List.of(timed)), ours)));
         }
         return pairs;
     }
