@@ -1,6 +1,7 @@
 package sdae.study;
 
 import java.util.Arrays;
+import java.util.Locale;
 import org.apache.commons.math3.distribution.TDistribution;
 import org.apache.commons.math3.stat.descriptive.SummaryStatistics;
 
@@ -31,5 +32,21 @@ record Interval(double mean, double half, int count) {
 
     double high() {
         return mean + half;
+    }
+
+    /** {@code 45.10 ± 1.20}; the mean alone where there is no interval. */
+    String text(String form) {
+        return count < 2
+                ? String.format(Locale.ROOT, form, mean)
+                : String.format(Locale.ROOT, form + " ± " + form, mean, half);
+    }
+
+    /** {@code **+1.00** [+0.50, +1.50]}, bold where the interval leaves out 0; the mean alone where there is none. */
+    String difference() {
+        if (count < 2) {
+            return String.format(Locale.ROOT, "%+.2f", mean);
+        }
+        boolean clear = low() > 0 || high() < 0;
+        return String.format(Locale.ROOT, (clear ? "**%+.2f**" : "%+.2f") + " [%+.2f, %+.2f]", mean, low(), high());
     }
 }

@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
 import org.apache.commons.csv.CSVFormat;
 import org.apache.commons.csv.CSVParser;
@@ -19,9 +21,16 @@ import tools.jackson.databind.JsonNode;
 
 /** One run of a cell: begun, gone on with, or found finished. */
 final class Stage {
-    /** Measures of collapse that a pretraining logs; the last row counts. */
-    static final List<String> COLLAPSE =
-            List.of("target_std_tokens", "target_std_images", "effective_rank", "cosine_token", "cosine_channel");
+    /** Measures of collapse that a pretraining logs, with their titles; the last row counts. */
+    static final Map<String, String> COLLAPSE = new LinkedHashMap<>();
+
+    static {
+        COLLAPSE.put("target_std_tokens", "std over tokens");
+        COLLAPSE.put("target_std_images", "std over images");
+        COLLAPSE.put("effective_rank", "effective rank");
+        COLLAPSE.put("cosine_token", "cosine over tokens");
+        COLLAPSE.put("cosine_channel", "cosine over channels");
+    }
 
     /** Loss of the last step. */
     static final String LOSS = "final_loss";
@@ -94,7 +103,7 @@ final class Stage {
         try (CSVParser parser = CSVParser.parse(Files.readString(evals), format)) {
             List<CSVRecord> rows = parser.getRecords();
             CSVRecord last = rows.isEmpty() ? null : rows.get(rows.size() - 1);
-            for (String column : COLLAPSE) {
+            for (String column : COLLAPSE.keySet()) {
                 if (last != null && last.isSet(column) && !last.get(column).isEmpty()) {
                     figures.add(Figure.of("training", column, Double.parseDouble(last.get(column))));
                 }

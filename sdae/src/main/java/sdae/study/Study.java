@@ -5,6 +5,7 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -52,7 +53,7 @@ public final class Study {
     /** Training images by the settings that choose them. */
     private final Map<String, Integer> images = new HashMap<>();
 
-    private final Clock clock = new Clock();
+    private final StudyClock clock = new StudyClock();
 
     /**
      * Reads the file, and checks the settings of every cell, also against what has begun.
@@ -142,7 +143,7 @@ public final class Study {
     /** Probes by subject that the record lacks. */
     private Map<String, List<Probe>> missing(Cell cell) {
         CellRecord record = records.get(cell);
-        Map<String, List<Probe>> missing = new java.util.LinkedHashMap<>();
+        Map<String, List<Probe>> missing = new LinkedHashMap<>();
         for (String subject : Probing.subjects(cell)) {
             for (Probe probe : file.probes()) {
                 boolean fits = probe != Probe.FINETUNE && (cell.kind() != Kind.PIXELS || probe == Probe.KNN);
@@ -274,51 +275,5 @@ public final class Study {
         }
         return line.append(String.format(Locale.ROOT, " %s", Progress.clock(record.seconds())))
                 .toString();
-    }
-
-    /** Guesses what is left from what the cells before took. */
-    private static final class Clock {
-        private final Map<Kind, List<Double>> took = new HashMap<>();
-        private final List<Cell> left = new ArrayList<>();
-        private long since;
-
-        void start(List<Cell> open, Map<Cell, CellRecord> records) {
-            left.addAll(open);
-            records.forEach((cell, record) -> {
-                if (record.seconds() > 0 && record.error() == null) {
-                    add(cell, record.seconds());
-                }
-            });
-        }
-
-        private void add(Cell cell, double seconds) {
-            took.computeIfAbsent(cell.kind(), kind -> new ArrayList<>()).add(seconds);
-        }
-
-        void begin(Cell cell) {
-            left.remove(cell);
-            since = System.nanoTime();
-        }
-
-        private double elapsed() {
-            return (System.nanoTime() - since) * 1e-9;
-        }
-
-        void end(Cell cell) {
-            add(cell, elapsed());
-        }
-
-        private double guess(Cell cell) {
-            return took.getOrDefault(cell.kind(), List.of()).stream()
-                    .mapToDouble(s -> s)
-                    .average()
-                    .orElse(Double.NaN);
-        }
-
-        /** Behind the state of a run; empty while a kind of cell has not been seen. */
-        String text() {
-            double seconds = left.stream().mapToDouble(this::guess).sum();
-            return Double.isNaN(seconds) ? "" : ", the study's other cells " + Progress.clock(seconds);
-        }
     }
 }

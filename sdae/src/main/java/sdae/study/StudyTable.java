@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -12,6 +13,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import sdae.io.AtomicFolder;
 import sdae.io.Disk;
@@ -25,18 +27,6 @@ import sdae.report.StudyPage;
  * intervals and differences at equal seeds, study.svg with every value, and all of it with curves in study.html.
  */
 final class StudyTable {
-    /** Logged column to title. */
-    private static final Map<String, String> COLLAPSE = new LinkedHashMap<>();
-
-    static {
-        COLLAPSE.put(Stage.LOSS, "loss");
-        COLLAPSE.put("target_std_tokens", "std over tokens");
-        COLLAPSE.put("target_std_images", "std over images");
-        COLLAPSE.put("effective_rank", "effective rank");
-        COLLAPSE.put("cosine_token", "cosine over tokens");
-        COLLAPSE.put("cosine_channel", "cosine over channels");
-    }
-
     /** An arm's network: a line of the tables. */
     private record Row(String arm, String of) {}
 
@@ -54,8 +44,8 @@ final class StudyTable {
         Disk disk = Disk.real();
         List<DotPlot> plots = plots();
         Map<String, String> files = new LinkedHashMap<>();
-        files.put("study.csv", csv());
-        files.put("spent.csv", spentCsv());
+        files.put("study.csv", StudyCsv.figures(cells, records));
+        files.put("spent.csv", StudyCsv.spent(cells, records));
         files.put("study.md", markdown());
         files.put("study.svg", DotPlot.svg(plots));
         for (Map.Entry<String, String> entry : files.entrySet()) {
@@ -63,46 +53,6 @@ final class StudyTable {
                     disk, folder.resolve(entry.getKey()), entry.getValue().getBytes(StandardCharsets.UTF_8));
         }
         StudyPage.write(folder.resolve("study.html"), file.name(), List.of(facts()), plots, grids(), curves());
-    }
-
-    /** A line a figure. */
-    String csv() {
-        StringBuilder csv = new StringBuilder("arm,seed,of,measure,value,low,high\n");
-        for (Cell cell : cells) {
-            for (Figure f : records.get(cell).figures()) {
-                csv.append(quoted(cell.arm())).append(',').append(cell.seed());
-                csv.append(',').append(f.of()).append(',').append(f.measure());
-                for (double value : new double[] {f.value(), f.low(), f.high()}) {
-                    csv.append(',').append(Double.isNaN(value) ? "" : Double.toString(value));
-                }
-                csv.append('\n');
-            }
-        }
-        return csv.toString();
-    }
-
-    /** A line a stage. */
-    private String spentCsv() {
-        StringBuilder csv = new StringBuilder("arm,seed,stage,steps,images,seconds,gflop_per_step\n");
-        for (Cell cell : cells) {
-            for (CellRecord.Spent s : records.get(cell).spent()) {
-                csv.append(String.format(
-                        Locale.ROOT,
-                        "%s,%d,%s,%d,%d,%.2f,%.6g%n",
-                        quoted(cell.arm()),
-                        cell.seed(),
-                        s.stage(),
-                        s.steps(),
-                        s.images(),
-                        s.seconds(),
-                        s.gflop()));
-            }
-        }
-        return csv.toString();
-    }
-
-    private static String quoted(String name) {
-        return name.matches("[^,\"\\n\\r]*") ? name : '"' + name.replace("\"", "\"\"") + '"';
     }
 
     /** Everything that a reader wants to see at once. */
@@ -164,13 +114,14 @@ final class StudyTable {
         for (Arm arm : file.arms()) {
             Row row = new Row(arm.name(), "training");
             List<String> line = new ArrayList<>(List.of(row.arm));
-            COLLAPSE.keySet().forEach(column -> line.add(meanAndValues(values(row, column), 1, 3)));
+            line.add(meanAndValues(values(row, Stage.LOSS), 1, 3));
+            Stage.COLLAPSE.keySet().forEach(column -> line.add(meanAndValues(values(row, column), 1, 3)));
             if (!values(row, Stage.LOSS).isEmpty()) {
                 lines.add(line);
             }
         }
-        List<String> columns = new ArrayList<>(List.of("arm"));
-        columns.addAll(COLLAPSE.values());
+        List<String> columns = new ArrayList<>(List.of("arm", "loss"));
+        columns.addAll(Stage.COLLAPSE.values());
         return new Grid(
                 "At the end of pretraining",
                 "Of the teacher's targets, or of the student's features where there is no teacher. A std near 0 or a rank near"
@@ -324,13 +275,7 @@ final class StudyTable {
         if (differences.length == 0) {
             return "";
         }
-        Interval interval = Interval.of(differences);
-        if (interval.count() < 2) {
-            return String.format(Locale.ROOT, "%+.2f", interval.mean());
-        }
-        boolean clear = interval.low() > 0 || interval.high() < 0;
-        String mean = String.format(Locale.ROOT, clear ? "**%+.2f**" : "%+.2f", interval.mean());
-        return mean + String.format(Locale.ROOT, " [%+.2f, %+.2f]", interval.low(), interval.high());
+        return Interval.of(differences).difference();
     }
 
     /** {@code 45.10 ± 1.20 (44.80, 45.00, 45.50)}. */
@@ -340,16 +285,10 @@ final class StudyTable {
             return "";
         }
         String form = "%." + decimals + "f";
-        if (all.length == 1) {
-            return String.format(Locale.ROOT, form, all[0]);
-        }
-        Interval interval = Interval.of(all);
-        List<String> each = new ArrayList<>();
-        for (double value : all) {
-            each.add(String.format(Locale.ROOT, form, value));
-        }
-        return String.format(Locale.ROOT, form + " ± " + form, interval.mean(), interval.half()) + " ("
-                + String.join(", ", each) + ")";
+        String mean = Interval.of(all).text(form);
+        return all.length == 1
+                ? mean
+                : mean + Arrays.stream(all).mapToObj(v -> text(form, v)).collect(Collectors.joining(", ", " (", ")"));
     }
 
     private static String text(String form, double value) {
