@@ -35,7 +35,9 @@ constexpr int kNarrowest = 4;  // lanes of the narrowest vector
 constexpr int kChunk = 64;
 
 // Work of one task at least, in multiply-adds: a head of 13 tokens takes less time than handing it to a thread.
-constexpr long kTaskWork = 1 << 18, kMinTasks = 16;
+constexpr long kTaskWork = 1 << 18;
+// Else all heads of an image, so that memory can be asked for ahead, but for so many tasks.
+constexpr long kMinTasks = 16;
 
 /** Queries [first, first + count) in `vecs` whole vectors and a tail of `tail` lanes (0, 4, 8 or 16); rows `stride`. */
 struct Chunk {
