@@ -10,12 +10,13 @@
 //            N is a power of two plus the class token more often than not: the last queries run in a narrower vector.
 //   Forward  S^T = K Q^T (running maximum in the epilogue), P^T = exp2 in place, O = P V / sum: one pass over the
 //            keys, no rescaling
-//   Backward P^T = exp2(K Q^T - lse), dS^T = P^T (V dO^T - rowsum(dO * O)), dQ = dS K at once, dV += P^T dO,
+//   Backward P^T = exp2(K Q^T - lse), dS^T = P^T (V dO^T - rowsum(P * dP)), so that O is not read, dQ = dS K at once,
+//   dV += P^T dO,
 //            dK += dS^T Q: the head's own rows, chunk by chunk in order; no atomics
 //   Tiles    attention_tiles.h: up to 8 rows x 1..4 vectors, 24 accumulators (12 below AVX-512)
 //   Speed    share of the peak of one Zen 4 core (118 GFLOP/s), forward / backward: N=50, Dh=64 69 / 73 %;
 //            N=197, Dh=32 68 / 72 %; N=13, Dh=32 44 / 50 %; more in kernels/README.md
-//   Traffic  forward reads 3 and writes 1, backward reads 5 and writes 3 tensors of N*Dh; scores stay in L1/L2
+//   Traffic  forward reads 3 and writes 1, backward reads 4 and writes 3 tensors of N*Dh; scores stay in L1/L2
 //   FLOPs    4 N^2 Dh forward, 10 N^2 Dh backward
 //   Source   Vaswani et al. 2017, arXiv:1706.03762, eq. 1; backward as in Dao et al. 2022, arXiv:2205.14135, B.4
 #include "attention_ahead.h"
@@ -167,13 +168,13 @@ void forward_head(T* out, float* lse, const T* qkv, const Sizes& s, long head, l
 
 template <typename T>
 long backward_bytes(const Sizes& s, long most) {
-  long copies = sizeof(T) == 4 ? 3 : 7;
+  long copies = sizeof(T) == 4 ? 3 : 6;
   return 4 * ((2 * s.size + 2 * s.tokens + 2) * most * kLanes + copies * s.packed_rows());
 }
 
 /** What the gradient of one head reads, and its scratch: lanes are the queries of a chunk. */
 struct Backward {
-  Rows q, k, v, dy, y;
+  Rows q, k, v, dy;
   const float* lse;
   float *shift, *dots, *qt, *dyt, *p, *ds;  // [lanes] twice, [Dh][lanes] twice, [N][lanes] twice
 };
@@ -185,7 +186,8 @@ void backward_scores(const Backward& h, const Sizes& s, const Chunk& c, long lan
   const long n = s.tokens, stride = c.stride();
   for (long at = lane; at < lane + vecs * kW; at += kW) {
     transpose<V>(h.qt + at, stride, h.q, c.first + at, n, s.size);
-    transpose_dot<V>(h.dyt + at, stride, h.dots + at, h.dy, h.y, c.first + at, n, s.size);
+    transpose<V>(h.dyt + at, stride, h.dy, c.first + at, n, s.size);
+    store_as(h.dots + at, V{});
     for (int l = 0; l < kW; l++) h.shift[at + l] = -1.44269504088896341f * h.lse[min_of(c.first + at + l, n - 1)];
   }
   for_tiles(
@@ -199,11 +201,20 @@ void backward_scores(const Backward& h, const Sizes& s, const Chunk& c, long lan
           store_as(h.p + (row + r) * stride + at + j * kW, exp2_of(x));
         });
         product<false>(acc, h.v[row], h.v.stride, h.dyt + at, stride, s.size);
+        V sum[kVecs];
+        each<1, kVecs>([&](int, int j) { sum[j] = load_as<V>(h.dots + at + j * kW); });
         each<kRows, kVecs>([&](int r, int j) {
           long to = (row + r) * stride + at + j * kW;
-          store_as(h.ds + to, load_as<V>(h.p + to) * (acc[r][j] - load_as<V>(h.dots + at + j * kW)));
+          store_as(h.ds + to, acc[r][j]);
+          sum[j] = muladd(load_as<V>(h.p + to), acc[r][j], sum[j]);
         });
+        each<1, kVecs>([&](int, int j) { store_as(h.dots + at + j * kW, sum[j]); });
       });
+  for (long at = lane; at < lane + vecs * kW; at += kW) {
+    const V dot = load_as<V>(h.dots + at);
+    for (long i = at; i < n * stride; i += stride)
+      store_as(h.ds + i, load_as<V>(h.p + i) * (load_as<V>(h.ds + i) - dot));
+  }
 }
 
 /** Where a head's dK or dV is summed over the chunks: in place if it is stored as f32, else in packed rows at `to`. */
@@ -217,8 +228,8 @@ inline void round_sums(RowsOf<bf16> to, RowsOf<float> from, const Sizes& s) {
 }
 
 template <typename T>
-void backward_head(T* dqkv, const T* dout, const T* qkv, const T* out, const float* lse, const Sizes& s, long head,
-                   long most, float* scratch, Ahead& ahead) {
+void backward_head(T* dqkv, const T* dout, const T* qkv, const float* lse, const Sizes& s, long head, long most,
+                   float* scratch, Ahead& ahead) {
   const long n = s.tokens, head_vecs = s.packed() / kLanes, lanes = most * kLanes;
   const RowsOf<T> dq = s.part(dqkv, head, 0), dk = s.part(dqkv, head, 1), dv = s.part(dqkv, head, 2);
   Backward h;
@@ -234,7 +245,6 @@ void backward_head(T* dqkv, const T* dout, const T* qkv, const T* out, const flo
   h.k = widened(copies, s.part(qkv, head, 1), s, true);
   h.dy = widened(copies, s.outs(dout, head), s, true);
   h.v = widened(copies, s.part(qkv, head, 2), s, false);
-  h.y = widened(copies, s.outs(out, head), s, false);
   const RowsOf<float> dk_sum = sums(copies, dk, s), dv_sum = sums(copies + s.packed_rows(), dv, s);
   for_chunks(n, most, [&](const Chunk& c) {
     const long stride = c.stride();
@@ -264,12 +274,15 @@ void backward_head(T* dqkv, const T* dout, const T* qkv, const T* out, const flo
   round_sums(dv, dv_sum, s);
 }
 
-/** f(head, next, scratch), next being the head that this thread does then, or -1. */
-template <typename F>
+struct None {};
+
+/** f(head, next, scratch), next being the head that this thread does then, or -1; one Scope a task. */
+template <typename Scope, typename F>
 void for_heads(const Sizes& s, long bytes, F f) {
   long pairs = s.batch * s.heads, work = 2 * s.tokens * s.tokens * s.size;
   long group = max_of(ceil_div(kTaskWork, work), min_of(s.heads, pairs / kMinTasks));
   parallel_for(ceil_div(pairs, group), [&](long task, int thread) {
+    [[maybe_unused]] Scope scope;
     float* scratch = static_cast<float*>(sk_thread_scratch(thread, bytes));
     long end = min_of(pairs, (task + 1) * group);
     for (long head = task * group; head < end; head++) f(head, head + 1 < end ? head + 1 : -1, scratch);
@@ -280,35 +293,45 @@ long most_vecs(long tokens) { return min_of(ceil_div(tokens, kLanes), kChunk / k
 /** Tiles of scores of a head, at least. */
 long score_tiles(const Sizes& s) { return ceil_div(s.tokens, kChunk) * ceil_div(s.tokens, kMostRows); }
 
+/** All that the next head reads and writes, if there is one. */
+template <typename T>
+Ahead ahead_forward(T* out, const T* qkv, const Sizes& s, long next, long calls) {
+  Ahead ahead;
+  if (next < 0) return ahead;
+  for (int part = 0; part < 3; part++) ahead.add(s.part(qkv, next, part), s);
+  ahead.add(s.outs(out, next), s);
+  ahead.spread(calls);
+  return ahead;
+}
+
+template <typename T>
+Ahead ahead_backward(T* dqkv, const T* dout, const T* qkv, const Sizes& s, long next, long calls) {
+  Ahead ahead;
+  if (next < 0) return ahead;
+  for (int part = 0; part < 3; part++) {
+    ahead.add(s.part(qkv, next, part), s);
+    ahead.add(s.part(dqkv, next, part), s);
+  }
+  ahead.add(s.outs(dout, next), s);
+  ahead.spread(calls);
+  return ahead;
+}
+
 template <typename T>
 void forward(T* out, float* lse, const T* qkv, const Sizes& s) {
   long most = most_vecs(s.tokens);
-  for_heads(s, forward_bytes<T>(s, most), [&](long head, long next, float* scratch) {
-    Ahead ahead;
-    if (next >= 0) {
-      for (int part = 0; part < 3; part++) ahead.add(s.part(qkv, next, part), s);
-      ahead.add(s.outs(out, next), s);
-      ahead.spread(score_tiles(s));
-    }
+  for_heads<None>(s, forward_bytes<T>(s, most), [&](long head, long next, float* scratch) {
+    Ahead ahead = ahead_forward(out, qkv, s, next, score_tiles(s));
     forward_head(out, lse, qkv, s, head, most, scratch, ahead);
   });
 }
 
 template <typename T>
-void backward(T* dqkv, const T* dout, const T* qkv, const T* out, const float* lse, const Sizes& s) {
+void backward(T* dqkv, const T* dout, const T* qkv, const float* lse, const Sizes& s) {
   long most = most_vecs(s.tokens);
-  for_heads(s, backward_bytes<T>(s, most), [&](long head, long next, float* scratch) {
-    Ahead ahead;
-    if (next >= 0) {
-      for (int part = 0; part < 3; part++) {
-        ahead.add(s.part(qkv, next, part), s);
-        ahead.add(s.part(dqkv, next, part), s);
-      }
-      ahead.add(s.outs(dout, next), s);
-      ahead.add(s.outs(out, next), s);
-      ahead.spread(2 * score_tiles(s));
-    }
-    backward_head(dqkv, dout, qkv, out, lse, s, head, most, scratch, ahead);
+  for_heads<None>(s, backward_bytes<T>(s, most), [&](long head, long next, float* scratch) {
+    Ahead ahead = ahead_backward(dqkv, dout, qkv, s, next, 2 * score_tiles(s));
+    backward_head(dqkv, dout, qkv, lse, s, head, most, scratch, ahead);
   });
 }
 
@@ -320,30 +343,32 @@ void SK(attention_forward)(sk_any out, sk_f32 lse, sk_cany qkv, int batch, int t
   Sizes s(batch, tokens, heads, head_size);
   if (dtype == SK_F32) return forward(static_cast<float*>(out), lse, static_cast<const float*>(qkv), s);
 #if defined(__AVX512BF16__)
-  for_heads(s, ForwardPairs(nullptr, s).bytes, [&](long head, long, float* scratch) {
-    Tiles tiles;
-    forward_pairs(static_cast<bf16*>(out), lse, static_cast<const bf16*>(qkv), s, head, scratch);
+  bf16* y = static_cast<bf16*>(out);
+  const bf16* x = static_cast<const bf16*>(qkv);
+  for_heads<Tiles>(s, ForwardPairs(nullptr, s).bytes, [&](long head, long next, float* scratch) {
+    Ahead ahead = ahead_forward(y, x, s, next, s.tokens);
+    forward_pairs(y, lse, x, s, head, scratch, ahead);
   });
 #else
   forward(static_cast<bf16*>(out), lse, static_cast<const bf16*>(qkv), s);
 #endif
 }
 
-void SK(attention_backward)(sk_any dqkv, sk_cany dout, sk_cany qkv, sk_cany out, sk_cf32 lse, int batch, int tokens,
+void SK(attention_backward)(sk_any dqkv, sk_cany dout, sk_cany qkv, sk_cany, sk_cf32 lse, int batch, int tokens,
                             int heads, int head_size, int dtype) {
   Sizes s(batch, tokens, heads, head_size);
   if (dtype == SK_F32)
-    return backward(static_cast<float*>(dqkv), static_cast<const float*>(dout), static_cast<const float*>(qkv),
-                    static_cast<const float*>(out), lse, s);
+    return backward(static_cast<float*>(dqkv), static_cast<const float*>(dout), static_cast<const float*>(qkv), lse, s);
 #if defined(__AVX512BF16__)
-  for_heads(s, BackwardPairs(nullptr, s).bytes, [&](long head, long, float* scratch) {
-    Tiles tiles;
-    backward_pairs(static_cast<bf16*>(dqkv), static_cast<const bf16*>(dout), static_cast<const bf16*>(qkv), lse, s,
-                   head, scratch);
+  bf16* dx = static_cast<bf16*>(dqkv);
+  const bf16 *dy = static_cast<const bf16*>(dout), *x = static_cast<const bf16*>(qkv);
+  const long calls = ceil_div(s.tokens, kBlock) * up32(s.tokens) / 2;
+  for_heads<Tiles>(s, BackwardPairs(nullptr, s).bytes, [&](long head, long next, float* scratch) {
+    Ahead ahead = ahead_backward(dx, dy, x, s, next, calls);
+    backward_pairs(dx, dy, x, lse, s, head, scratch, ahead);
   });
 #else
-  backward(static_cast<bf16*>(dqkv), static_cast<const bf16*>(dout), static_cast<const bf16*>(qkv),
-           static_cast<const bf16*>(out), lse, s);
+  backward(static_cast<bf16*>(dqkv), static_cast<const bf16*>(dout), static_cast<const bf16*>(qkv), lse, s);
 #endif
 }
 }

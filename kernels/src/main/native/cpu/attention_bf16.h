@@ -7,8 +7,9 @@
 //            as sums in f32 over chunks of kPairChunk queries
 //   Padding  queries and keys to 16 (AMX) in rows, to 16 in columns, to 32 where they are summed over: zeros there
 #pragma once
-#include "pairs.h"
+#include "attention_ahead.h"
 #include "attention_sizes.h"
+#include "pairs.h"
 
 #if defined(__AVX512BF16__)
 namespace {
@@ -78,7 +79,7 @@ struct ForwardPairs {
 };
 
 /** Rows of P (without the factor 1/sum) of up to 16 queries; returns the sums' reciprocals and writes their lse. */
-inline vfloat softmax_rows(bf16* p, float* lse, const float* scores, long rows, const Sizes& s) {
+inline vfloat softmax_rows(bf16* p, float* lse, const float* scores, long rows, const Sizes& s, Ahead& ahead) {
   const long n = s.tokens, stride = up32(n), whole = n / 16 * 16;
   const __mmask16 last = (__mmask16)((1u << (n - whole)) - 1);
   const vfloat least = splat(-3.0e38f), scale = splat(s.scale2);
@@ -94,6 +95,7 @@ inline vfloat softmax_rows(bf16* p, float* lse, const float* scores, long rows, 
   vfloat shift = across(row, [](vfloat a, vfloat b) { return vmax(a, b); }) * scale;
   store(shifts, shift);
   for (long r = 0; r < rows; r++) {
+    ahead.some();
     const float* x = scores + r * stride;
     vfloat sum[2] = {}, low = splat(-shifts[r]);
     for (long j = 0; j < n; j += 32) {
@@ -114,7 +116,8 @@ inline vfloat softmax_rows(bf16* p, float* lse, const float* scores, long rows, 
   return 1.0f / total;
 }
 
-inline void forward_pairs(bf16* out, float* lse, const bf16* qkv, const Sizes& s, long head, void* scratch) {
+inline void forward_pairs(bf16* out, float* lse, const bf16* qkv, const Sizes& s, long head, void* scratch,
+                          Ahead& ahead) {
   const long n = s.tokens, keys = up32(n), d = up32(s.size);
   const ForwardPairs h(scratch, s);
   const RowsOf<bf16> to = s.outs(out, head);
@@ -127,8 +130,8 @@ inline void forward_pairs(bf16* out, float* lse, const bf16* qkv, const Sizes& s
     pair_product(h.scores, keys, h.q + first * d, d, h.turned_k, up16(n), rows, n, d, false);
     float inverse[kBlock];
     for (long r = 0; r < rows; r += 16)
-      store(inverse + r,
-            softmax_rows(h.p + r * keys, lse + head * n + first + r, h.scores + r * keys, min_of(rows - r, 16), s));
+      store(inverse + r, softmax_rows(h.p + r * keys, lse + head * n + first + r, h.scores + r * keys,
+                                      min_of(rows - r, 16), s, ahead));
     pair_product(h.out, d, h.p, keys, h.v, d, rows, s.size, keys, false);
     for (long r = 0; r < rows; r++) put_halves(to[first + r], h.out + r * d, s.size, splat(inverse[r]));
   }
@@ -161,7 +164,7 @@ struct BackwardPairs {
  * p and ds, `stride` apart, and dS^T by pairs of keys.
  */
 inline void backward_rows(const BackwardPairs& h, const float* lse, long queries, bf16* p, bf16* ds, long stride,
-                          const Sizes& s) {
+                          const Sizes& s, Ahead& ahead) {
   const long n = s.tokens;
   vfloat dots[2] = {};
   for (long v = 0; v < 2; v++) {
@@ -184,6 +187,7 @@ inline void backward_rows(const BackwardPairs& h, const float* lse, long queries
     dots[v] = sum[0] + sum[1];
   }
   for (long j = 0; j < up32(n); j += 2) {
+    ahead.some();
     __m512i slopes[2] = {};
     for (long i = j; i < min_of(j + 2, n); i++) {
       const float *e = h.scores + i * kBlock, *dp = h.dp + i * kBlock;
@@ -197,7 +201,7 @@ inline void backward_rows(const BackwardPairs& h, const float* lse, long queries
 }
 
 inline void backward_pairs(bf16* dqkv, const bf16* dout, const bf16* qkv, const float* lse, const Sizes& s, long head,
-                           void* scratch) {
+                           void* scratch, Ahead& ahead) {
   const long n = s.tokens, keys = up32(n), columns = up16(n), d = up32(s.size);
   const BackwardPairs h(scratch, s);
   const RowsOf<bf16> dq = s.part(dqkv, head, 0), dk = s.part(dqkv, head, 1), dv = s.part(dqkv, head, 2);
@@ -219,7 +223,7 @@ inline void backward_pairs(bf16* dqkv, const bf16* dout, const bf16* qkv, const 
       const long query = first + at, queries = min_of(n - query, kBlock);
       pair_product(h.scores, kBlock, h.k, d, h.turned_q + 2 * query, columns, n, queries, d, false);
       pair_product(h.dp, kBlock, h.v, d, h.turned_dy + 2 * query, columns, n, queries, d, false);
-      backward_rows(h, lse + head * n + query, queries, h.p + at, h.ds + at, chunk, s);
+      backward_rows(h, lse + head * n + query, queries, h.p + at, h.ds + at, chunk, s, ahead);
       for (long r = 0; r < queries; r += 16)
         for (long j = 0; j < keys; j += 32)
           turn_pairs(h.rows_ds + r * keys + j, keys / 2, h.pairs_ds + j * kBlock + 2 * r, 2 * kBlock, 16);

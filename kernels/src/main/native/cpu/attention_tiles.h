@@ -160,34 +160,6 @@ void transpose(float* to, long to_stride, Rows rows, long first, long count, int
     for (int i = 0; i < kW; i++) to[d * to_stride + i] = row[i][d];
 }
 
-/** As transpose, and dots[lane] = rows[first + lane] . others[first + lane]. */
-template <typename V>
-void transpose_dot(float* to, long to_stride, float* dots, Rows rows, Rows others, long first, long count, int size) {
-  constexpr int kW = kWidth<V>;
-  const float *row[kW], *other[kW];
-  for (int i = 0; i < kW; i++) {
-    row[i] = rows[min_of(first + i, count - 1)];
-    other[i] = others[min_of(first + i, count - 1)];
-  }
-  V sum[4] = {};
-  int d = 0;
-  for (; d + 4 <= size; d += 4) {
-    V r[4], o[4];
-    gather_rows(r, row, d);
-    gather_rows(o, other, d);
-    for (int t = 0; t < 4; t++) sum[t] = muladd(r[t], o[t], sum[t]);
-    turn(r);
-    for (int t = 0; t < 4; t++) store_as(to + (d + t) * to_stride, r[t]);
-  }
-  turn(sum);
-  store_as(dots, (sum[0] + sum[1]) + (sum[2] + sum[3]));
-  for (; d < size; d++)
-    for (int i = 0; i < kW; i++) {
-      to[d * to_stride + i] = row[i][d];
-      dots[i] += row[i][d] * other[i][d];
-    }
-}
-
 // ---- products ----
 
 /** f(r, v) for every accumulator of a tile, unrolled: in a loop GCC keeps the tile on the stack. */
