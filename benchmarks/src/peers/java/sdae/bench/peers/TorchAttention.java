@@ -78,9 +78,7 @@ final class TorchAttention {
 
             @Override
             public void run() {
-                if (results != null) {
-                    results.close();
-                }
+                close();
                 results = op.call(arguments);
                 results.retainReference();
             }
@@ -92,6 +90,13 @@ final class TorchAttention {
                         results.get(1).toTensor().transpose(1, 2),
                         results.get(2).toTensor().transpose(1, 2));
                 return Map.of("dqkv", torch.stack(parts, 2));
+            }
+
+            @Override
+            public void close() {
+                if (results != null) {
+                    results.close();
+                }
             }
         };
     }

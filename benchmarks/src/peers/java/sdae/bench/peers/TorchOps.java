@@ -159,8 +159,7 @@ final class TorchOps {
 
         @Override
         public final void run() {
-            results.values().forEach(Tensor::close);
-            results = Map.of();
+            close();
             Map<String, Tensor> fresh = compute();
             // What a tuple or vector hands out lives in it: handles of their own outlive it.
             Map<String, Tensor> own = new HashMap<>();
@@ -175,6 +174,12 @@ final class TorchOps {
         @Override
         public final Map<String, Tensor> results() {
             return results;
+        }
+
+        @Override
+        public final void close() {
+            results.values().forEach(Tensor::close);
+            results = Map.of();
         }
     }
 }

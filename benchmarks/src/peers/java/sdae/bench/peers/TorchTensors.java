@@ -88,9 +88,4 @@ final class TorchTensors {
     void restore(String name, Tensor from) {
         get(name).copy_(from);
     }
-
-    void close() {
-        byName.values().forEach(Tensor::close);
-        byName.clear();
-    }
 }

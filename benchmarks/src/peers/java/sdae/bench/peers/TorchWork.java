@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import sdae.bench.Case;
@@ -22,6 +23,9 @@ final class TorchWork implements Work {
         default Map<String, Tensor> results() {
             return Map.of();
         }
+
+        /** Gives up the outputs of the last run that are not in the case's own tensors. */
+        default void close() {}
     }
 
     private final Case of;
@@ -30,6 +34,8 @@ final class TorchWork implements Work {
     private final List<TorchTensors> copies = new ArrayList<>();
     private final List<Prepared> prepared = new ArrayList<>();
     private final Map<String, Tensor> changed = new HashMap<>();
+    /** Every handle made here. A view that is left to the garbage collector keeps its tensor's memory for minutes. */
+    private final PointerScope handles;
     private int next;
     private int last;
 
@@ -42,17 +48,20 @@ final class TorchWork implements Work {
         this.slack = slack;
         this.outputs = outputs;
         Values values = of.inputs();
-        for (int i = 0; i < of.copies(); i++) {
-            TorchTensors tensors = new TorchTensors(of, values);
-            copies.add(tensors);
-            if (i == 0) {
-                for (Slot slot : of.slots()) {
-                    if (slot.written() && slot.fill() != null && outputs.contains(slot.name())) {
-                        changed.put(slot.name(), tensors.get(slot.name()).clone());
+        try (PointerScope scope = new PointerScope()) {
+            for (int i = 0; i < of.copies(); i++) {
+                TorchTensors tensors = new TorchTensors(of, values);
+                copies.add(tensors);
+                if (i == 0) {
+                    for (Slot slot : of.slots()) {
+                        if (slot.written() && slot.fill() != null && outputs.contains(slot.name())) {
+                            changed.put(slot.name(), tensors.get(slot.name()).clone());
+                        }
                     }
                 }
+                prepared.add(Torch.withoutGradients(() -> prepare.apply(tensors)));
             }
-            prepared.add(Torch.withoutGradients(() -> prepare.apply(tensors)));
+            handles = scope.extend(); // past this block, to close()
         }
     }
 
@@ -104,8 +113,8 @@ final class TorchWork implements Work {
 
     @Override
     public void close() {
-        copies.forEach(TorchTensors::close);
-        changed.values().forEach(Tensor::close);
+        prepared.forEach(Prepared::close);
+        handles.close();
     }
 
     @Override
