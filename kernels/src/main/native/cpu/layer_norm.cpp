@@ -13,22 +13,23 @@
 #include "pool.h"
 #include "sdae_kernels.h"
 #include "simd.h"
+#include "stores.h"
 
 namespace {
 constexpr long kForwardValues = 1 << 14;
 constexpr long kRowsPerTask = 32;
 constexpr int kRowsAtOnce = 4;
 
-template <typename T>
-void forward(T* y, float* mean, float* rstd, const T* x, const float* gamma, const float* beta, long rows, long cols,
-             float eps) {
+template <typename To, typename T>
+void forward(To to, T* y, float* mean, float* rstd, const T* x, const float* gamma, const float* beta, long rows,
+             long cols, float eps) {
   parallel_range(rows, max_of(1, kForwardValues / cols), [=](long begin, long end) {
     for (long row = begin; row < end; row++) {
       const T* in = x + row * cols;
       T* out = y + row * cols;
       float m = sum_over(cols,
                          [=](long i, int n) {
-                           prefetch(out + i);
+                           to.ahead(out + i);
                            prefetch(in + cols + i);
                            return get(in + i, n);
                          }) /
@@ -43,14 +44,16 @@ void forward(T* y, float* mean, float* rstd, const T* x, const float* gamma, con
       mean[row] = m;
       rstd[row] = r;
       sweep(0, cols, [=](long i, int n) {
-        put(out + i, fma((get(in + i, n) - m) * r, get(gamma + i, n), get(beta + i, n)), n);
+        to.put(out + i, fma((get(in + i, n) - m) * r, get(gamma + i, n), get(beta + i, n)), n);
       });
     }
+    to.done();
   });
 }
 
-template <typename T>
+template <typename T, typename To>
 struct Backward {
+  To to;
   T* dx;
   const T *dy, *x;
   const float *gamma, *mean, *rstd;
@@ -64,7 +67,7 @@ struct Backward {
       vfloat scale = get(gamma + i, n), dgamma_sum = get(dgamma + i, n), dbeta_sum = get(dbeta + i, n);
       for (int r = 0; r < kRows; r++) {
         long here = (first + r) * cols + i, next = here + kRows * cols;
-        prefetch(dx + here);
+        to.ahead(dx + here);
         prefetch(dy + next);
         prefetch(x + next);
         vfloat d = get(dy + here, n), xhat = normalized(first + r, i, n), g = d * scale;
@@ -82,7 +85,7 @@ struct Backward {
       sweep(0, cols, [&](long i, int n) {
         long at = (first + r) * cols + i;
         vfloat centred = fma(get(dy + at, n), get(gamma + i, n), -mean_g);
-        put(dx + at, fma(-normalized(first + r, i, n), mean_gx, centred) * scale, n);
+        to.put(dx + at, fma(-normalized(first + r, i, n), mean_gx, centred) * scale, n);
       });
     }
   }
@@ -90,8 +93,8 @@ struct Backward {
   vfloat normalized(long row, long i, int n) const { return (get(x + row * cols + i, n) - mean[row]) * rstd[row]; }
 };
 
-template <typename T>
-void backward(Backward<T> b, float* dgamma, float* dbeta, long rows) {
+template <typename T, typename To>
+void backward(Backward<T, To> b, float* dgamma, float* dbeta, long rows) {
   long tasks = ceil_div(rows, kRowsPerTask), width = b.cols;
   float* partial = static_cast<float*>(sk_pool_scratch(0, tasks * 2 * width * 4));
   parallel_for(tasks, [=](long task, int) {
@@ -100,6 +103,7 @@ void backward(Backward<T> b, float* dgamma, float* dbeta, long rows) {
     long row = task * kRowsPerTask, end = min_of(rows, row + kRowsPerTask);
     for (; row + kRowsAtOnce <= end; row += kRowsAtOnce) b.template rows<kRowsAtOnce>(row, dgamma_part, dbeta_part);
     for (; row < end; row++) b.template rows<1>(row, dgamma_part, dbeta_part);
+    b.to.done();
   });
   parallel_range(width, 1024, [=](long begin, long end) {
     sweep(begin, end, [=](long i, int n) {
@@ -118,13 +122,18 @@ void backward(Backward<T> b, float* dgamma, float* dbeta, long rows) {
 extern "C" {
 void SK(layer_norm_forward)(sk_any y, sk_f32 mean, sk_f32 rstd, sk_cany x, sk_cf32 gamma, sk_cf32 beta, int rows,
                             int cols, float eps, int dtype) {
-  with_storage(dtype, [=](auto as) { forward(as(y), mean, rstd, as(x), gamma, beta, rows, cols, eps); });
+  with_storage(dtype, [=](auto as) {
+    with_stores(as(y), rows, cols,
+                [=](auto to) { forward(to, as(y), mean, rstd, as(x), gamma, beta, rows, cols, eps); });
+  });
 }
 
 void SK(layer_norm_backward)(sk_any dx, sk_f32 dgamma, sk_f32 dbeta, sk_cany dy, sk_cany x, sk_cf32 gamma, sk_cf32 mean,
                              sk_cf32 rstd, int rows, int cols, int dtype) {
   with_storage(dtype, [=](auto as) {
-    backward(Backward{as(dx), as(dy), as(x), gamma, mean, rstd, cols}, dgamma, dbeta, rows);
+    with_stores(as(dx), rows, cols, [=](auto to) {
+      backward(Backward{to, as(dx), as(dy), as(x), gamma, mean, rstd, cols}, dgamma, dbeta, rows);
+    });
   });
 }
 }

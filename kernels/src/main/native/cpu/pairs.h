@@ -57,6 +57,15 @@ inline void turn_pairs(void* to, long columns, const bf16* from, long from_strid
   transpose<vfloat>(static_cast<float*>(to), columns, rows, 0, 16, static_cast<int>(pairs));
 }
 
+/** Memory to ask for while a product is computed: so many lines with every 32 steps of k. */
+struct Fetch {
+  const char* next = nullptr;
+  long lines = 0;
+  void some() {
+    for (long i = 0; i < lines; i++, next += 64) __builtin_prefetch(next, 0, 2);
+  }
+};
+
 #if defined(__AMX_BF16__)
 
 /** Eight tiles of 16 rows of 64 bytes. */
@@ -75,7 +84,8 @@ struct Tiles {
 };
 
 template <int kRows, int kVecs>
-inline void tile_block(float* c, long ldc, const bf16* a, long lda, const bf16* b, long ldb, long k, bool add) {
+inline void tile_block(float* c, long ldc, const bf16* a, long lda, long a_step, const bf16* b, long ldb, long k,
+                       bool add, Fetch& fetch) {
   if (add) {
     _tile_loadd(0, c, ldc * 4);
     if constexpr (kVecs > 1) _tile_loadd(1, c + 16, ldc * 4);
@@ -87,9 +97,11 @@ inline void tile_block(float* c, long ldc, const bf16* a, long lda, const bf16* 
     if constexpr (kRows > 1) _tile_zero(2);
     if constexpr (kRows > 1 && kVecs > 1) _tile_zero(3);
   }
-  for (long i = 0; i < k; i += 32) {
-    _tile_loadd(4, a + i, lda * 2);
-    if constexpr (kRows > 1) _tile_loadd(5, a + i + 16 * lda, lda * 2);
+  Fetch local = fetch;
+  for (long i = 0; i < k; i += 32, a += a_step) {
+    local.some();
+    _tile_loadd(4, a, lda * 2);
+    if constexpr (kRows > 1) _tile_loadd(5, a + 16 * lda, lda * 2);
     _tile_loadd(6, b + i * ldb, ldb * 4);
     if constexpr (kVecs > 1) _tile_loadd(7, b + i * ldb + 32, ldb * 4);
     _tile_dpbf16ps(0, 4, 6);
@@ -97,25 +109,27 @@ inline void tile_block(float* c, long ldc, const bf16* a, long lda, const bf16* 
     if constexpr (kRows > 1) _tile_dpbf16ps(2, 5, 6);
     if constexpr (kRows > 1 && kVecs > 1) _tile_dpbf16ps(3, 5, 7);
   }
+  fetch = local;
   _tile_stored(0, c, ldc * 4);
   if constexpr (kVecs > 1) _tile_stored(1, c + 16, ldc * 4);
   if constexpr (kRows > 1) _tile_stored(2, c + 16 * ldc, ldc * 4);
   if constexpr (kRows > 1 && kVecs > 1) _tile_stored(3, c + 16 * ldc + 16, ldc * 4);
 }
 
-/** Strides of a and c in values, of b in pairs; k a multiple of 32; rows and columns are rounded up to 16. */
+/** Strides of a and c in values, of b in pairs; 32 values of a row of a are followed by the next 32 a_step further; k a
+ * multiple of 32; rows and columns are rounded up to 16. */
 inline void pair_product(float* c, long ldc, const bf16* a, long lda, const bf16* b, long ldb, long rows, long columns,
-                         long k, bool add) {
+                         long k, bool add, long a_step, Fetch& fetch) {
   asm volatile("" ::: "memory");  // GCC 12 does not know that a tile load reads
   for (long i = 0; i < rows; i += 32)
     for (long j = 0; j < columns; j += 32) {
       float* to = c + i * ldc + j;
       const bf16 *left = a + i * lda, *right = b + 2 * j;
       bool tall = rows - i > 16, wide = columns - j > 16;
-      if (tall && wide) tile_block<2, 2>(to, ldc, left, lda, right, ldb, k, add);
-      if (tall && !wide) tile_block<2, 1>(to, ldc, left, lda, right, ldb, k, add);
-      if (!tall && wide) tile_block<1, 2>(to, ldc, left, lda, right, ldb, k, add);
-      if (!tall && !wide) tile_block<1, 1>(to, ldc, left, lda, right, ldb, k, add);
+      if (tall && wide) tile_block<2, 2>(to, ldc, left, lda, a_step, right, ldb, k, add, fetch);
+      if (tall && !wide) tile_block<2, 1>(to, ldc, left, lda, a_step, right, ldb, k, add, fetch);
+      if (!tall && wide) tile_block<1, 2>(to, ldc, left, lda, a_step, right, ldb, k, add, fetch);
+      if (!tall && !wide) tile_block<1, 1>(to, ldc, left, lda, a_step, right, ldb, k, add, fetch);
     }
   asm volatile("" ::: "memory");
 }
@@ -126,21 +140,23 @@ struct Tiles {
   Tiles() {}
 };
 
-/** Strides of a and c in values, of b in pairs; k even; columns are rounded up to 16. */
+/** As with tiles, but columns alone are rounded up. */
 inline void pair_product(float* c, long ldc, const bf16* a, long lda, const bf16* b, long ldb, long rows, long columns,
-                         long k, bool add) {
+                         long k, bool add, long a_step, Fetch& fetch) {
   for_tiles(
       rows, up16(columns) / 16, SK_TILE(long row, long vec) {
         __m512 acc[kRows][kVecs];
         float* to = c + row * ldc + vec * 16;
         each<kRows, kVecs>(
             [&](int r, int v) { acc[r][v] = add ? (__m512)load(to + r * ldc + v * 16) : (__m512)vfloat{}; });
-        for (long i = 0; i < k; i += 2) {
+        const bf16* left = a + row * lda;
+        for (long i = 0; i < k; i += 2, left += i % 32 ? 2 : a_step - 30) {
+          if (i % 32 == 0) fetch.some();
           __m512i right[kVecs];
           each<1, kVecs>([&](int, int v) { right[v] = _mm512_loadu_si512(b + i * ldb + 2 * (vec + v) * 16); });
           each<kRows, kVecs>([&](int r, int v) {
             int32_t pair;
-            __builtin_memcpy(&pair, a + (row + r) * lda + i, 4);
+            __builtin_memcpy(&pair, left + r * lda, 4);
             acc[r][v] = _mm512_dpbf16_ps(acc[r][v], (__m512bh)_mm512_set1_epi32(pair), (__m512bh)right[v]);
           });
         }
@@ -149,5 +165,12 @@ inline void pair_product(float* c, long ldc, const bf16* a, long lda, const bf16
 }
 
 #endif
+
+inline void pair_product(float* c, long ldc, const bf16* a, long lda, const bf16* b, long ldb, long rows, long columns,
+                         long k, bool add) {
+  Fetch nothing;
+  pair_product(c, ldc, a, lda, b, ldb, rows, columns, k, add, 32, nothing);
+}
+
 }  // namespace
 #endif

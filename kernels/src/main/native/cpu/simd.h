@@ -62,9 +62,13 @@ inline void store_head(float* p, vfloat v, long n) {
 typedef uint32_t vbits __attribute__((vector_size(kLanes * 4)));
 typedef uint16_t vhalf __attribute__((vector_size(kLanes * 2)));
 
-/** The upper halves, rounded to nearest even; NaN stays NaN. The bits of sk_cast_f32_bf16 on every instruction set,
- * which vcvtneps2bf16 would not give: it flushes what is denormal. */
+/** The upper halves, rounded to nearest even; NaN stays NaN. The bits of sk_cast_f32_bf16 on every instruction set:
+ * vcvtneps2bf16 flushes what is denormal. */
 inline vhalf round_to_bf16(vfloat v) {
+#if defined(__AVX512BF16__)
+  constexpr int kDenormal = 0x20;
+  if (__builtin_expect(!_mm512_fpclass_ps_mask((__m512)v, kDenormal), 1)) return (vhalf)_mm512_cvtneps_pbh((__m512)v);
+#endif
   vbits bits = (vbits)v;
   vbits rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   rounded = v == v ? rounded : (bits >> 16) | 0x40u;

@@ -14,21 +14,26 @@
 #include "pool.h"
 #include "rows.h"
 #include "sdae_kernels.h"
+#include "stores.h"
 
 namespace {
 template <typename T>
 void unshuffle(T* y, const T* x, const float* mask_token, const float* pos, const int32_t* ids_restore, long batch,
                long patches, long visible, long d) {
-  parallel_for(batch, [=](long b, int) {
-    T* out = y + b * (patches + 1) * d;
-    const T* in = x + b * (visible + 1) * d;
-    add_rows(out, in, pos, d);
-    for (long j = 0; j < patches; j++) {
-      long rank = ids_restore[b * patches + j];
-      T* to = out + (1 + j) * d;
-      const float* place = pos + (1 + j) * d;
-      rank < visible ? add_rows(to, in + (1 + rank) * d, place, d) : add_rows(to, mask_token, place, d);
-    }
+  with_stores(y, batch * (patches + 1), d, [=](auto to) {
+    parallel_for(batch, [=](long b, int) {
+      T* out = y + b * (patches + 1) * d;
+      const T* in = x + b * (visible + 1) * d;
+      auto put_row = [=](long row, auto from) {
+        sweep(0, d, [=](long k, int n) { to.put(out + row * d + k, get(from + k, n) + get(pos + row * d + k, n), n); });
+      };
+      put_row(0, in);
+      for (long j = 0; j < patches; j++) {
+        long rank = ids_restore[b * patches + j];
+        rank < visible ? put_row(1 + j, in + (1 + rank) * d) : put_row(1 + j, mask_token);
+      }
+      to.done();
+    });
   });
 }
 
@@ -54,8 +59,14 @@ void unshuffle_gradient(T* dx, float* dmask_token, const T* dy, const int32_t* i
 
 template <typename T>
 void gather(T* y, const T* x, const int32_t* ids, long batch, long patches, long count, long d) {
-  parallel_for(batch, [=](long b, int) {
-    for (long i = b * count; i < (b + 1) * count; i++) copy_row(y + i * d, x + (b * (patches + 1) + 1 + ids[i]) * d, d);
+  with_stores(y, batch * count, d, [=](auto to) {
+    parallel_for(batch, [=](long b, int) {
+      for (long i = b * count; i < (b + 1) * count; i++) {
+        const T* from = x + (b * (patches + 1) + 1 + ids[i]) * d;
+        sweep(0, d, [=](long k, int n) { to.put(y + i * d + k, get(from + k, n), n); });
+      }
+      to.done();
+    });
   });
 }
 

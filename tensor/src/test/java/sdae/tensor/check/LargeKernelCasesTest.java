@@ -1,0 +1,47 @@
+package sdae.tensor.check;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import sdae.tensor.Backend;
+import sdae.tensor.CpuBackend;
+import sdae.tensor.DType;
+import sdae.tensor.OpCheck;
+import sdae.tensor.check.LinearCases.Size;
+
+/** Sizes from which CPU kernels go other ways: outputs past the caches, operands in several blocks. */
+class LargeKernelCasesTest {
+    private static List<KernelCase> cases(DType dtype) {
+        int wide = 4 / dtype.bytes(); // so many times as many values are as many bytes
+        List<KernelCase> cases = new ArrayList<>();
+        Size streamed = new Size(2083, 64, 512);
+        cases.add(LinearCases.forward(dtype, streamed, true));
+        cases.add(LinearCases.gelu(dtype, streamed, true));
+        cases.add(LinearCases.residual(dtype, streamed, 2083));
+        cases.add(LinearCases.backwardInput(dtype, new Size(2083, 512, 64)));
+        Size deep = new Size(70, 1100, 600);
+        cases.add(LinearCases.forward(dtype, deep, false));
+        cases.add(LinearCases.backwardInput(dtype, new Size(70, 600, 1100)));
+        cases.add(LinearCases.backwardWeight(dtype, new Size(1603, 40, 300), true));
+        cases.add(NormCases.forward(dtype, 701 * wide, 768));
+        cases.add(NormCases.backward(dtype, 701 * wide, 768));
+        cases.add(TokenCases.gatherForward(dtype, 9 * wide, 100, 80, 768));
+        cases.add(TokenCases.unshuffleForward(dtype, 9 * wide, 80, 20, 768));
+        return cases;
+    }
+
+    @Test
+    void everyLargeCaseAgreesWithTheReference() {
+        OpCheck.forEachIsa(isa -> {
+            Backend cpu = new CpuBackend();
+            for (DType dtype : List.of(DType.F32, DType.BF16)) {
+                for (KernelCase tested : cases(dtype)) {
+                    KernelCheck.Outcome outcome = KernelCheck.check(tested, cpu, null);
+                    assertTrue(outcome.ok(), isa + ", " + tested + ": " + outcome.fault());
+                }
+            }
+        });
+    }
+}
