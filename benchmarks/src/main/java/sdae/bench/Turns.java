@@ -19,7 +19,7 @@ import sdae.train.Machine;
  * <pre>
  * check KERNEL SHAPE DTYPE FILE  ready | none | fault TEXT   makes a case ready and checks it against that file's values
  * open KERNEL SHAPE DTYPE        ready | none | fault TEXT   the same without the check, for one that has passed it
- * run KERNEL SHAPE DTYPE COUNT   nanos N N N ...             so many runs, each timed
+ * run KERNEL SHAPE DTYPE COUNT   seconds S S S ...           so many runs, each timed, or one mean of them: {@link Work#time}
  * used                           used BYTES SHARE            most memory resident so far; share of the threads' time that
  *                                                            the timed runs kept a core busy
  * close                          closed                      all cases
@@ -99,18 +99,17 @@ final class Turns {
             work.reset();
             work.run(); // wakes the threads and the clock; a step is long enough to wake up in
         }
-        StringJoiner nanos = new StringJoiner(" ", "nanos ", "");
         long cpu = process.getProcessCpuTime();
         long begin = System.nanoTime();
-        for (int i = 0; i < count; i++) {
-            long start = System.nanoTime();
-            work.run();
-            nanos.add(Long.toString(System.nanoTime() - start));
-        }
+        double[] seconds = work.time(count);
         wallNanos += System.nanoTime() - begin;
         cpuNanos += process.getProcessCpuTime() - cpu;
         waitUntilQuiet();
-        return nanos.toString();
+        StringJoiner answer = new StringJoiner(" ", "seconds ", "");
+        for (double s : seconds) {
+            answer.add(Double.toString(s));
+        }
+        return answer.toString();
     }
 
     private void waitUntilQuiet() {
