@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.StringJoiner;
+import sdae.tensor.DeviceException;
 import sdae.train.Machine;
 
 /**
@@ -24,6 +25,8 @@ import sdae.train.Machine;
  *                                                            the timed runs kept a core busy
  * close                          closed                      all cases
  * </pre>
+ *
+ * After a fault of a device it ends, for the device may be lost to it; whoever asks next needs a new process.
  *
  * It answers {@code run} only when all its threads have gone to sleep: those that spin, waiting for more work, would take
  * time from whoever is next.
@@ -40,6 +43,7 @@ final class Turns {
     private final Peer peer;
     private final int threads;
     private final Map<String, Work> works = new HashMap<>();
+    private boolean lost;
     private long cpuNanos;
     private long wallNanos;
 
@@ -54,9 +58,11 @@ final class Turns {
         PrintStream out = System.out;
         System.setOut(System.err);
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        for (String line = in.readLine(); line != null; line = in.readLine()) {
+        String line = in.readLine();
+        while (line != null) {
             out.println(MARK + turns.answer(line.split(" ", WORDS)));
             out.flush();
+            line = turns.lost ? null : in.readLine();
         }
         System.exit(0); // without waiting for a library's threads
     }
@@ -72,6 +78,7 @@ final class Turns {
                 default -> "fault unknown request " + words[0];
             };
         } catch (RuntimeException | LinkageError e) {
+            lost = e instanceof DeviceException;
             return "fault " + String.valueOf(e).replaceAll("\\s+", " ");
         }
     }

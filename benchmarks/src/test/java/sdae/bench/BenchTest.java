@@ -67,6 +67,24 @@ class BenchTest {
     }
 
     @Test
+    void caseAfterAFaultOfTheDeviceHasANewProcess() {
+        List<Case> cases = List.of(
+                Cases.of("LAYER_NORM_FORWARD", "TINY_NORM", "F32"), Cases.of("GELU_FORWARD", "TINY_HIDDEN", "F32"));
+        List<String> lines = new ArrayList<>();
+        PairedRun run = new PairedRun("cpu", 1, new PairedRun.Effort(1, 2, 1, 1e-4), lines::add);
+        List<Result> results = run.run(
+                cases.stream()
+                        .map(c -> Contest.of(c, List.of(new FaultyDevicePeer())))
+                        .toList(),
+                done -> {});
+        assertEquals(
+                List.of(cases.get(1).name()),
+                results.stream().map(r -> r.timed().name()).toList());
+        assertEquals(1, lines.size(), lines::toString);
+        assertTrue(lines.get(0).endsWith("an illegal memory access was encountered"), lines.get(0));
+    }
+
+    @Test
     void expectedValuesComeBackFromTheirFiles() {
         Case norm = new Case(Kernel.LAYER_NORM_FORWARD, NamedShape.of("SMALL", "R3 D5"), DType.F32);
         Case step = smallest(Kernel.STEP);
