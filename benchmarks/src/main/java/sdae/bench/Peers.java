@@ -8,10 +8,12 @@ import java.util.ServiceLoader;
 final class Peers {
     private Peers() {}
 
-    /** The others that are on the class path. */
-    static List<Peer> others() {
+    /** The others on that device: of a CPU those that are on the class path. */
+    static List<Peer> others(String device) {
         List<Peer> peers = new ArrayList<>();
-        ServiceLoader.load(Peer.class).forEach(peers::add);
+        if (device.equals("cpu")) {
+            ServiceLoader.load(Peer.class).forEach(peers::add);
+        }
         return peers;
     }
 

@@ -20,17 +20,12 @@ import org.junit.jupiter.params.provider.EnumSource;
 import sdae.tensor.DType;
 
 class BenchTest {
-    private static final NamedShape SMALL_STEP =
-            NamedShape.of("SMALL_STEP", "B2 side32 C3 p4 L64 V16 M48 K3 D64 depth1 H1 Dd32 decoderDepth1 decoderH1");
-
     private static Case smallest(Kernel kernel) {
-        NamedShape shape = kernel == Kernel.STEP
-                ? SMALL_STEP
-                : kernel.family() == Kernel.Family.UPDATE
-                        ? NamedShape.of("SMALL", "n5003")
-                        : Cases.shapes(kernel).stream()
-                                .min(Comparator.comparingDouble(s -> new Case(kernel, s, DType.F32).bytes()))
-                                .orElseThrow();
+        NamedShape shape = kernel == Kernel.STEP || kernel.family() == Kernel.Family.UPDATE
+                ? Shapes.small(kernel.family())
+                : Cases.shapes(kernel).stream()
+                        .min(Comparator.comparingDouble(s -> new Case(kernel, s, DType.F32).bytes()))
+                        .orElseThrow();
         return new Case(kernel, shape, DType.F32);
     }
 
