@@ -22,6 +22,7 @@ import sdae.io.Json;
 import sdae.io.UserError;
 import sdae.tensor.DeviceException;
 import sdae.tensor.Devices;
+import sdae.tensor.GemmChoice;
 import sdae.tensor.cuda.CudaBackend;
 import sdae.tensor.cuda.DeviceFacts;
 import sdae.train.Machine;
@@ -32,7 +33,7 @@ import sdae.train.Machine;
         description = {
             "Times kernels and whole training steps, each checked against a double reference before, and writes a JSON file and an HTML report beside it.",
             "With --peers, other implementations of the same computations take turns with ours, round by round.",
-            "On cuda the GPU's own clock counts, CUDA events around many launches. On cuda-sim, which has no time, every kernel is computed and checked at a small shape, and nothing is written; exit code 10 if one is wrong."
+            "On cuda the GPU's own clock counts, CUDA events around many launches, and the peer is cuBLASLt. On cuda-sim, which has no time, every kernel is computed and checked at a small shape, and nothing is written; exit code 10 if one is wrong."
         },
         footer = {
             "",
@@ -42,8 +43,8 @@ import sdae.train.Machine;
             "  sdae bench --peers attention decoder  attention in the decoder, against libtorch",
             "  sdae bench --peers --goals            every goal: what, measured, met or not",
             "  sdae bench --peers --goals gemm bf16  those with these words in their name",
-            "  sdae bench --device cuda              on the GPU",
-            "  sdae bench --device cuda-sim          what that would do, checked without a GPU",
+            "  sdae bench --device cuda --peers      on the GPU, products against cuBLASLt",
+            "  sdae bench --device cuda-sim --peers  what that would do, checked without a GPU",
             "  sdae bench --jmh -h                   JMH's own benchmarks of the same cases, with JMH's options"
         })
 final class BenchCommand implements Callable<Integer> {
@@ -165,13 +166,20 @@ final class BenchCommand implements Callable<Integer> {
         return ExitCode.DONE.code();
     }
 
-    /** Facts of the GPU, for there is one; or throws. */
+    /** Facts of the GPU, for there is one and, for peers, its cuBLASLt; or throws. */
     private DeviceFacts gpu() {
         DeviceFacts facts = ((CudaBackend) Devices.open(device)).facts();
         if (facts.simulated()) {
             throw new UserError(
                     ExitCode.DEVICE,
                     "bench: LD_LIBRARY_PATH makes the simulator the GPU of --device cuda, and it has no speed; take --device cuda-sim");
+        }
+        if (peers) {
+            try {
+                Devices.open(device, GemmChoice.CUBLASLT, false);
+            } catch (DeviceException e) {
+                throw new UserError(ExitCode.DEVICE, "bench: --peers: " + e.getMessage(), e);
+            }
         }
         return facts;
     }

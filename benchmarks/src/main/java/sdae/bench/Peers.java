@@ -13,6 +13,8 @@ final class Peers {
         List<Peer> peers = new ArrayList<>();
         if (device.equals("cpu")) {
             ServiceLoader.load(Peer.class).forEach(peers::add);
+        } else {
+            peers.add(new CublasLtPeer(device));
         }
         return peers;
     }
@@ -21,6 +23,9 @@ final class Peers {
     static Peer of(String type, String device) {
         if (type.equals(SdaePeer.class.getName())) {
             return new SdaePeer(device);
+        }
+        if (type.equals(CublasLtPeer.class.getName())) {
+            return new CublasLtPeer(device);
         }
         try {
             return Class.forName(type)

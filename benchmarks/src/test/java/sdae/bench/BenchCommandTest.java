@@ -61,11 +61,11 @@ class BenchCommandTest {
     @Test
     void simulatedDeviceIsCheckedAndNotTimed() throws Exception {
         TestDevices.needSimulatedGpu();
-        assertEquals(ExitCode.DONE.code(), bench("--device", "cuda-sim", "dgrad"));
+        assertEquals(ExitCode.DONE.code(), bench("--device", "cuda-sim", "--peers", "dgrad"));
         String text = Files.readString(out);
-        assertEquals(3, text.lines().count(), text);
+        assertEquals(5, text.lines().count(), text);
         assertTrue(
-                text.matches("(gemm dgrad  SMALL  (f32|bf16) +sdae +right\n){2}2 checked, all right; .*\n"),
+                text.matches("(gemm dgrad  SMALL  (f32|bf16) +(sdae|cublaslt) +right\n){4}4 checked, all right; .*\n"),
                 text);
         assertFalse(text.contains(" us") || text.contains("/s"), "a time: " + text);
         assertEquals(List.of("err", "out"), written());

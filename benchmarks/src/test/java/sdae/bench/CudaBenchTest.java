@@ -117,6 +117,36 @@ class CudaBenchTest {
         return List.of(DType.F32, DType.BF16);
     }
 
+    /** In BF16 a product with a bias of ours is no product for the library. */
+    @Test
+    void cublasLtHasTheProductsWhoseMathsItShares() {
+        List<String> has = new ArrayList<>();
+        List<Case> cases = new ArrayList<>(Cases.matching("gemm", "cuda-sim"));
+        cases.add(small(Kernel.GELU_FORWARD, DType.BF16));
+        cases.add(small(Kernel.STEP, DType.BF16));
+        for (Case timed : cases) {
+            Work work = new CublasLtPeer("cuda-sim").open(timed, 1);
+            if (work != null) {
+                try (work) {
+                    assertNull(Rehearsal.fault(timed, work), timed.name());
+                    has.add(timed.name().replace("  SMALL  ", " "));
+                }
+            }
+        }
+        assertEquals(
+                List.of(
+                        "gemm fwd f32",
+                        "gemm fwd bf16",
+                        "gemm+gelu fwd f32",
+                        "gemm+residual fwd f32",
+                        "gemm dgrad f32",
+                        "gemm dgrad bf16",
+                        "gemm wgrad f32",
+                        "gemm wgrad bf16",
+                        "step bf16"),
+                has);
+    }
+
     @Test
     void rehearsalSaysWhatIsWrong() {
         Peer wrong = new Peer() {
