@@ -44,6 +44,10 @@ class GraphWork implements Work {
         graph.launch();
     }
 
+    /** Nothing: {@link #mean} does, and what adds up may grow, for a GPU is as fast with large numbers and with denormal ones. */
+    @Override
+    public void warm() {}
+
     /** One time: {@link #mean} by the device's events. */
     @Override
     public double[] time(int runs) {

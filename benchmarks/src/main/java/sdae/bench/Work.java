@@ -10,6 +10,12 @@ public interface Work extends AutoCloseable {
      */
     void run();
 
+    /** Called before a turn of timed runs, but for a step: wakes threads and clock. */
+    default void warm() {
+        reset();
+        run();
+    }
+
     /** Seconds of a run, by the host's clock, for so many runs; or by the device's own, as one mean over at least as many. */
     default double[] time(int runs) {
         double[] seconds = new double[runs];
