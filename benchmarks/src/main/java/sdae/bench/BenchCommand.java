@@ -44,7 +44,7 @@ import sdae.train.Machine;
             "  sdae bench --peers --goals            every goal: what, measured, met or not",
             "  sdae bench --peers --goals gemm bf16  those with these words in their name",
             "  sdae bench --device cuda --peers      on the GPU, products against cuBLASLt",
-            "  sdae bench --device cuda-sim --peers  what that would do, checked without a GPU",
+            "  sdae bench --device cuda-sim --peers  the same, checked without a GPU",
             "  sdae bench --jmh -h                   JMH's own benchmarks of the same cases, with JMH's options"
         })
 final class BenchCommand implements Callable<Integer> {
