@@ -97,6 +97,16 @@ double sk_sum_squares(sk_cf32 x, int64_t n);
  * hi}), its top 24 bits / 2^24. key: i32[4] = {seed lo, seed hi, epoch, purpose}. */
 void sk_random_uniform(sk_f32 out, sk_ci32 ids, sk_ci32 key, int rows, int cols);
 
+/* resample.cpp: on the calling thread alone. */
+/** out[c, y, x] = scale[c] * v + shift[c], v the resized value within 0..255:
+ *  v = sum_j across[x, j] sum_k down[y, k] in[(down_span[y, 0] + k) * pitch + (across_span[x, 0] + j) * C + c],
+ *  k < down_span[y, 1] <= down_taps, j < across_span[x, 1] <= across_taps. Products and sums are rounded one by one:
+ * the same bits on every instruction set. out [C, rows, columns], mirrored: x counted from the right; in: bytes; spans
+ *  i32 [n, 2], neither starts nor ends ever fall; weights f32 [n, taps]; affine f32 [2, C]: scale, shift; C 1 or 3. */
+void sk_resample(sk_f32 out, sk_cptr in, sk_ci32 down_span, sk_cf32 down, sk_ci32 across_span, sk_cf32 across,
+                 sk_cf32 affine, int64_t pitch, int channels, int rows, int columns, int down_taps, int across_taps,
+                 int mirrored);
+
 /* gemm.cpp: x [R, in], weight [out, in], bias [out], y [R, out]. */
 /** y = x weight^T + bias; bias nullable. */
 void sk_linear_forward(sk_any y, sk_cany x, sk_cany weight, sk_cf32 bias, int rows, int in, int out, int dtype);

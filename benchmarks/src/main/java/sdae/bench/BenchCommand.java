@@ -20,7 +20,11 @@ import sdae.bench.Ratios.Interval;
 import sdae.io.ExitCode;
 import sdae.io.Json;
 import sdae.io.UserError;
+import sdae.tensor.DeviceException;
 import sdae.tensor.Devices;
+import sdae.tensor.GemmChoice;
+import sdae.tensor.cuda.CudaBackend;
+import sdae.tensor.cuda.DeviceFacts;
 import sdae.train.Machine;
 
 @Command(
@@ -28,7 +32,8 @@ import sdae.train.Machine;
         mixinStandardHelpOptions = true,
         description = {
             "Times kernels and whole training steps, each checked against a double reference before, and writes a JSON file and an HTML report beside it.",
-            "With --peers, other implementations of the same computations take turns with ours, round by round."
+            "With --peers, other implementations of the same computations take turns with ours, round by round.",
+            "On cuda the GPU's own clock counts, CUDA events around many launches, and the peer is cuBLASLt. On cuda-sim, which has no time, every kernel is computed and checked at a small shape, and nothing is written; exit code 10 if one is wrong."
         },
         footer = {
             "",
@@ -38,6 +43,8 @@ import sdae.train.Machine;
             "  sdae bench --peers attention decoder  attention in the decoder, against libtorch",
             "  sdae bench --peers --goals            every goal: what, measured, met or not",
             "  sdae bench --peers --goals gemm bf16  those with these words in their name",
+            "  sdae bench --device cuda --peers      on the GPU, products against cuBLASLt",
+            "  sdae bench --device cuda-sim --peers  the same, checked without a GPU",
             "  sdae bench --jmh -h                   JMH's own benchmarks of the same cases, with JMH's options"
         })
 final class BenchCommand implements Callable<Integer> {
@@ -58,10 +65,14 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--list", description = "print the cases and end")
     private boolean list;
 
-    @Option(names = "--device", paramLabel = "NAME", description = "cpu", defaultValue = "cpu")
+    @Option(
+            names = "--device",
+            paramLabel = "NAME",
+            description = "cpu, cuda or cuda-sim; default cpu",
+            defaultValue = "cpu")
     private String device;
 
-    @Option(names = "--threads", paramLabel = "N", description = "threads; default: all CPUs")
+    @Option(names = "--threads", paramLabel = "N", description = "threads, of cpu; default: all CPUs")
     private int threads = Runtime.getRuntime().availableProcessors();
 
     @Option(
@@ -81,22 +92,36 @@ final class BenchCommand implements Callable<Integer> {
             org.openjdk.jmh.Main.main(Arrays.copyOfRange(arguments, 1, arguments.length));
             return;
         }
+        System.exit(run(arguments));
+    }
+
+    /** The command without an end of the process: its exit code. */
+    static int run(String... arguments) {
         CommandLine line = new CommandLine(new BenchCommand());
-        line.setExecutionExceptionHandler((exception, command, parsed) -> {
-            if (exception instanceof UserError error) {
-                System.err.println(error.line());
-                return error.code().code();
-            }
+        line.setExecutionExceptionHandler((exception, command, parsed) -> report(exception));
+        return line.execute(arguments);
+    }
+
+    private static int report(Exception exception) {
+        UserError error = null;
+        if (exception instanceof UserError known) {
+            error = known;
+        } else if (exception instanceof DeviceException) {
+            error = new UserError(ExitCode.DEVICE, "bench: " + exception.getMessage());
+        }
+        if (error == null) {
             exception.printStackTrace();
             return ExitCode.BUG.code();
-        });
-        System.exit(line.execute(arguments));
+        }
+        System.err.println(error.line());
+        return error.code().code();
     }
 
     @Override
     public Integer call() throws IOException {
+        checkDevice();
         List<Goal> wanted = goals ? Goals.matching(String.join(" ", pattern)) : List.of();
-        List<Case> cases = goals ? List.of() : Cases.matching(String.join(" ", pattern));
+        List<Case> cases = goals ? List.of() : Cases.matching(String.join(" ", pattern), device);
         if (wanted.isEmpty() && cases.isEmpty()) {
             throw new UserError(
                     ExitCode.CONFIG,
@@ -108,19 +133,27 @@ final class BenchCommand implements Callable<Integer> {
             cases.forEach(c -> System.out.println(c + "  " + c.shape().text()));
             return ExitCode.DONE.code();
         }
+        List<Peer> implementations = new ArrayList<>(List.of(new SdaePeer(device)));
+        if (peers) {
+            implementations.addAll(Peers.others(device));
+        }
+        if (device.equals("cuda-sim")) {
+            boolean right = new Rehearsal(implementations, System.out::println).run(cases);
+            return (right ? ExitCode.DONE : ExitCode.WRONG).code();
+        }
         checkArguments();
         makeFolder();
         ResultFile earlier = against == null ? null : earlier();
-        List<Peer> implementations = new ArrayList<>(List.of(new SdaePeer(device)));
-        if (peers) {
-            implementations.addAll(Peers.others());
-        }
+        DeviceFacts gpu = device.equals("cuda") ? gpu() : null;
         Map<String, String> header = new LinkedHashMap<>(Machine.describe());
+        if (gpu != null) {
+            header.putAll(DataSheet.header(gpu));
+        }
         header.put("date", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
         header.put("commit", System.getProperty("sdae.commit", "unknown"));
         header.put("load before", load());
-        limits = Limits.measure(threads);
-        PairedRun run = new PairedRun(device, threads, effort(), System.err::println);
+        limits = gpu == null ? Limits.measure(threads) : DataSheet.limits(gpu);
+        PairedRun run = new PairedRun(device, gpu == null ? threads : 1, effort(), System.err::println);
         List<Contest> contests = goals
                 ? Contest.of(Goals.needs(wanted), implementations)
                 : cases.stream().map(c -> Contest.of(c, implementations)).toList();
@@ -131,6 +164,24 @@ final class BenchCommand implements Callable<Integer> {
                 new GoalTable(wanted.stream().map(g -> g.outcome(measured)).toList());
         write(new ResultFile(header, limits, results, table), earlier);
         return ExitCode.DONE.code();
+    }
+
+    /** Facts of the GPU, for there is one and, for peers, its cuBLASLt; or throws. */
+    private DeviceFacts gpu() {
+        DeviceFacts facts = ((CudaBackend) Devices.open(device)).facts();
+        if (facts.simulated()) {
+            throw new UserError(
+                    ExitCode.DEVICE,
+                    "bench: LD_LIBRARY_PATH makes the simulator the GPU of --device cuda, and it has no speed; take --device cuda-sim");
+        }
+        if (peers) {
+            try {
+                Devices.open(device, GemmChoice.CUBLASLT, false);
+            } catch (DeviceException e) {
+                throw new UserError(ExitCode.DEVICE, "bench: --peers: " + e.getMessage(), e);
+            }
+        }
+        return facts;
     }
 
     private PairedRun.Effort effort() {
@@ -171,16 +222,18 @@ final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    private void checkArguments() {
+    private void checkDevice() {
         if (!Devices.NAMES.contains(device)) {
             throw new UserError(
                     ExitCode.CONFIG, "bench: --device must be one of " + Devices.NAMES + ", but is " + device);
         }
-        if (!device.equals("cpu")) {
-            // Kernel time of a GPU is between two CUDA events; Backend gives none yet. A simulated device has no speed.
+        if (goals && !device.equals("cpu")) {
             throw new UserError(
-                    ExitCode.DEVICE, "bench: only cpu can be timed; cuda needs CUDA events, cuda-sim has no speed");
+                    ExitCode.CONFIG, "bench: the goals are those of cpu; leave out --goals or --device " + device);
         }
+    }
+
+    private void checkArguments() {
         if (against != null && !Files.isRegularFile(against)) {
             throw new UserError(
                     ExitCode.CONFIG, "bench: --against must be a file of earlier results, but there is no " + against);
@@ -188,7 +241,7 @@ final class BenchCommand implements Callable<Integer> {
         if (threads < 1) {
             throw new UserError(ExitCode.CONFIG, "bench: --threads must be 1 or more, but is " + threads);
         }
-        if (peers && Peers.others().isEmpty()) {
+        if (peers && Peers.others(device).isEmpty()) {
             throw new UserError(ExitCode.CONFIG, "bench: there is no peer on the class path; build with -Ppeers");
         }
     }
@@ -200,7 +253,7 @@ final class BenchCommand implements Callable<Integer> {
 
     private void print(Result ours, List<Result> results) {
         StringBuilder line = new StringBuilder(String.format(
-                Locale.ROOT, "%-48s | %10.1f us | %s", ours.timed().name(), ours.median() * 1e6, limits.share(ours)));
+                Locale.ROOT, "%-48s | %10.2f us | %s", ours.timed().name(), ours.median() * 1e6, limits.share(ours)));
         if (ours.busy() > 0) {
             line.append(String.format(Locale.ROOT, " | cores %.0f %% busy", 100 * ours.busy()));
         }

@@ -73,15 +73,9 @@ final class BenchReport {
         html.open("section", "id", "machine").element("h2", "Measured where");
         html.open("table", "class", "facts").open("tbody");
         now.header().forEach((name, value) -> fact(html, name, value));
-        Limits limits = now.limits();
-        fact(html, "FMA peak, fp32", Numbers.format(limits.f32()) + " GFLOP/s");
-        fact(
-                html,
-                "FMA peak, bf16",
-                Double.isFinite(limits.bf16())
-                        ? Numbers.format(limits.bf16()) + " GFLOP/s"
-                        : "not measured; bf16 is held against fp32");
-        fact(html, "copy bandwidth", Numbers.format(limits.copy()) + " GB/s");
+        if (now.limits().known()) {
+            limits(html, now.limits());
+        }
         html.close().close();
         if (earlier != null) {
             html.element("h3", "Held against").open("table", "class", "facts").open("tbody");
@@ -91,6 +85,18 @@ final class BenchReport {
             html.close().close();
         }
         html.close();
+    }
+
+    private static void limits(Html html, Limits limits) {
+        String peak = limits.source().peak();
+        fact(html, peak + ", fp32", Numbers.format(limits.f32()) + " GFLOP/s");
+        fact(
+                html,
+                peak + ", bf16",
+                Double.isFinite(limits.bf16())
+                        ? Numbers.format(limits.bf16()) + " GFLOP/s"
+                        : "not measured; bf16 is held against fp32");
+        fact(html, limits.source().bandwidth(), Numbers.format(limits.copy()) + " GB/s");
     }
 
     private static void fact(Html html, String name, String value) {
@@ -118,8 +124,8 @@ final class BenchReport {
                 "median µs",
                 "GB/s",
                 "GFLOP/s",
-                "of FMA peak",
-                "of copy bandwidth",
+                "of " + now.limits().source().peak(),
+                "of " + now.limits().source().bandwidth(),
                 "cores busy",
                 "peak memory GB"));
         peers.forEach(peer -> heads.add(peer + " / ours"));

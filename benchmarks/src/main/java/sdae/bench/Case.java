@@ -95,17 +95,22 @@ public final class Case {
         return kernel == Kernel.STEP ? size("B") : kernel == Kernel.LOAD ? 1 : 0;
     }
 
-    /**
-     * Copies of inputs and outputs to go through in turn, so that none is in a core's own cache from the last time: 64 MiB
-     * or four times the L2 in all, whichever is more. A last-level cache may be hundreds of MiB and shared with other
-     * machines of the host; so this is "out of L2, maybe in L3". Flat updates stream: for them it is 512 MiB, as for the copy
-     * bandwidth that they are held against.
-     */
+    /** {@link #copies(long)} for a core of this machine. */
     public int copies() {
+        return copies(Caches.l2Bytes());
+    }
+
+    /**
+     * Copies of inputs and outputs to go through in turn, so that none is in a core's own cache, or a GPU's, from the last
+     * time: 64 MiB or four times the L2 in all, whichever is more, but at most 1,024. A CPU's last-level cache may be
+     * hundreds of MiB and shared with other machines of the host; so there this is "out of L2, maybe in L3". Flat updates
+     * stream: for them it is 512 MiB, as for the copy bandwidth that they are held against.
+     */
+    int copies(long l2Bytes) {
         if (checked == null) {
             return 1;
         }
-        long wanted = kernel.family() == Kernel.Family.UPDATE ? 512 * MEBI : Math.max(64 * MEBI, 4 * Caches.l2Bytes());
+        long wanted = Math.max(kernel.family() == Kernel.Family.UPDATE ? 512 * MEBI : 64 * MEBI, 4 * l2Bytes);
         long each = slots().stream()
                 .mapToLong(s -> (long) s.shape().count() * s.dtype().bytes())
                 .sum();

@@ -25,10 +25,32 @@ public final class Cases {
         return cases;
     }
 
+    /** One of each kernel, F32 and BF16, small enough for a simulated device. */
+    static List<Case> small() {
+        List<Case> cases = new ArrayList<>();
+        for (Kernel kernel : Kernel.values()) {
+            if (kernel != Kernel.LOAD) {
+                for (DType dtype : kernel.f32Only() ? DTYPES.subList(0, 1) : DTYPES) {
+                    cases.add(new Case(kernel, Shapes.small(kernel.family()), dtype));
+                }
+            }
+        }
+        return cases;
+    }
+
+    /** What {@code bench --device} goes through: pictures are the host's work. */
+    private static List<Case> on(String device) {
+        return switch (device) {
+            case "cpu" -> all();
+            case "cuda-sim" -> small();
+            default -> all().stream().filter(c -> c.kernel() != Kernel.LOAD).toList();
+        };
+    }
+
     /** Those with every word of the pattern in their name, e.g. {@code attention decoder f32}; capitals do not matter. */
-    public static List<Case> matching(String pattern) {
+    static List<Case> matching(String pattern, String device) {
         List<String> words = List.of(pattern.strip().toLowerCase(Locale.ROOT).split("\\s+", -1));
-        return all().stream()
+        return on(device).stream()
                 .filter(c -> words.stream().allMatch(c.name().toLowerCase(Locale.ROOT)::contains))
                 .toList();
     }

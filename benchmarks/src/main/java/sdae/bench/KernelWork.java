@@ -9,7 +9,7 @@ import sdae.tensor.check.KernelCase;
 import sdae.tensor.check.Slot;
 import sdae.tensor.check.Values;
 
-/** One of our kernels with as many copies of its tensors as the case asks for. */
+/** One of our kernels over some copies of its tensors in turn. */
 final class KernelWork implements Work {
     private final Case timed;
     private final List<KernelCase.Loaded> copies = new ArrayList<>();
@@ -17,11 +17,11 @@ final class KernelWork implements Work {
     private int next;
     private int last;
 
-    KernelWork(Case timed, Backend backend) {
+    KernelWork(Case timed, Backend backend, int count) {
         this.timed = timed;
         changes = timed.slots().stream().anyMatch(slot -> slot.written() && slot.fill() != null);
         Values inputs = timed.inputs();
-        for (int i = 0; i < timed.copies(); i++) {
+        for (int i = 0; i < count; i++) {
             copies.add(timed.checked().load(backend, inputs));
         }
     }

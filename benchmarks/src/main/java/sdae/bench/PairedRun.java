@@ -26,6 +26,8 @@ final class PairedRun {
     }
 
     private static final int MOST_RUNS = 200;
+    /** Kernels of some microseconds, asked for by the thousand. */
+    private static final int MOST_LAUNCHES = 100_000;
 
     private final String device;
     private final int threads;
@@ -34,6 +36,9 @@ final class PairedRun {
     private final Map<String, TurnsProcess> processes = new LinkedHashMap<>();
 
     PairedRun(String device, int threads, Effort effort, Consumer<String> log) {
+        if (device.equals("cuda-sim")) {
+            throw new IllegalArgumentException("bench: a simulated device has no speed; cuda-sim is never timed");
+        }
         this.device = device;
         this.threads = threads;
         this.effort = effort;
@@ -79,7 +84,7 @@ final class PairedRun {
                     .forEach((entry, seconds) -> taken.get(entry).seconds.add(seconds));
         }
         ready.forEach((entry, process) -> {
-            if (contest.steps()) {
+            if (contest.steps() && cpu()) { // of the host: no measure of a GPU
                 taken.get(entry).used = process.used();
             }
             process.closeCases();
@@ -147,11 +152,12 @@ final class PairedRun {
     /** Seconds by entry and round; an entry that fails at any of them is left out. */
     private Map<Entry, double[]> rounds(Contest contest, Map<Entry, TurnsProcess> ready, Map<Entry, Taken> taken) {
         boolean step = contest.steps();
+        int most = cpu() ? MOST_RUNS : MOST_LAUNCHES;
         Map<Entry, Integer> runs = new HashMap<>();
         ready.forEach((entry, process) -> {
             try {
                 double once = Ratios.median(process.run(entry.timed(), step ? 1 : 3)); // the first turn is not counted
-                runs.put(entry, step ? 1 : (int) Math.max(1, Math.min(MOST_RUNS, effort.turnSeconds / once)));
+                runs.put(entry, step ? 1 : (int) Math.max(1, Math.min(most, effort.turnSeconds / once)));
             } catch (TurnsProcess.Fault e) {
                 leaveOut(entry, taken, e.getMessage());
             }
@@ -193,6 +199,10 @@ final class PairedRun {
             }
         }
         return results;
+    }
+
+    private boolean cpu() {
+        return device.equals("cpu");
     }
 
     /** The entry's own process, or its implementation's; a new one when the last has died. */

@@ -8,10 +8,14 @@ import java.util.ServiceLoader;
 final class Peers {
     private Peers() {}
 
-    /** The others that are on the class path. */
-    static List<Peer> others() {
+    /** The others on that device: of a CPU those that are on the class path. */
+    static List<Peer> others(String device) {
         List<Peer> peers = new ArrayList<>();
-        ServiceLoader.load(Peer.class).forEach(peers::add);
+        if (device.equals("cpu")) {
+            ServiceLoader.load(Peer.class).forEach(peers::add);
+        } else {
+            peers.add(new CublasLtPeer(device));
+        }
         return peers;
     }
 
@@ -19,6 +23,9 @@ final class Peers {
     static Peer of(String type, String device) {
         if (type.equals(SdaePeer.class.getName())) {
             return new SdaePeer(device);
+        }
+        if (type.equals(CublasLtPeer.class.getName())) {
+            return new CublasLtPeer(device);
         }
         try {
             return Class.forName(type)

@@ -35,6 +35,7 @@ record ResultFile(Map<String, String> header, Limits limits, List<Result> result
         top.put("fma_f32_gflops", finite(limits.f32()));
         top.put("fma_bf16_gflops", finite(limits.bf16()));
         top.put("copy_gbs", finite(limits.copy()));
+        top.put("limits_of_data_sheet", limits.source() == Limits.Source.DATA_SHEET);
         all.put("header", top);
         if (!goals.outcomes().isEmpty()) {
             all.put("goals", goals.json());
@@ -129,7 +130,8 @@ record ResultFile(Map<String, String> header, Limits limits, List<Result> result
         Limits limits = new Limits(
                 top.path("fma_f32_gflops").asDouble(Double.NaN),
                 top.path("fma_bf16_gflops").asDouble(Double.NaN),
-                top.path("copy_gbs").asDouble(Double.NaN));
+                top.path("copy_gbs").asDouble(Double.NaN),
+                top.path("limits_of_data_sheet").asBoolean(false) ? Limits.Source.DATA_SHEET : Limits.Source.MEASURED);
         return new ResultFile(header, limits, results);
     }
 

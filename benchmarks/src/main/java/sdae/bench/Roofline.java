@@ -42,7 +42,7 @@ final class Roofline {
             return;
         }
         drawn.forEach(r -> include(intensity(r), r.gigaflops()));
-        boolean roofs = Double.isFinite(limits.f32()) && Double.isFinite(limits.copy());
+        boolean roofs = limits.known();
         if (roofs) {
             include(limits.ridge(DType.F32), limits.f32());
             include(limits.ridge(DType.BF16), limits.peak(DType.BF16));
@@ -138,8 +138,9 @@ final class Roofline {
         double from = Math.max(xLow, yLow / copy);
         double ridge = Math.max(limits.ridge(DType.F32), limits.ridge(DType.BF16));
         double middle = Math.sqrt(from * ridge);
-        roof(html, from, from * copy, ridge, ridge * copy, "copy " + Numbers.format(copy) + " GB/s");
-        label(html, middle, middle * copy, "copy " + Numbers.format(copy) + " GB/s");
+        String name = limits.source().bandwidth() + " " + Numbers.format(copy) + " GB/s";
+        roof(html, from, from * copy, ridge, ridge * copy, name);
+        label(html, middle, middle * copy, name);
         flat(html, "fp32", limits.ridge(DType.F32), limits.f32());
         if (Double.isFinite(limits.bf16())) {
             flat(html, "bf16", limits.ridge(DType.BF16), limits.bf16());
@@ -147,7 +148,7 @@ final class Roofline {
     }
 
     private void flat(Html html, String dtype, double ridge, double peak) {
-        String name = "FMA " + dtype + " " + Numbers.format(peak) + " GFLOP/s";
+        String name = limits.source().peak() + " " + dtype + " " + Numbers.format(peak) + " GFLOP/s";
         roof(html, ridge, peak, xHigh, peak, name);
         label(html, xHigh, peak, name);
     }

@@ -2,10 +2,13 @@ package sdae.bench;
 
 import sdae.kernels.Kernels;
 import sdae.kernels.Native;
+import sdae.tensor.Backend;
 import sdae.tensor.DType;
 import sdae.tensor.Devices;
+import sdae.tensor.GemmChoice;
+import sdae.tensor.cuda.CudaBackend;
 
-/** Our own implementation, on one device. */
+/** Our own implementation, on one device; its products by our own kernels too. */
 final class SdaePeer implements Peer {
     static final String NAME = "sdae";
 
@@ -22,25 +25,22 @@ final class SdaePeer implements Peer {
 
     @Override
     public Work open(Case wanted, int threads) {
-        if (device.equals("cuda-sim")) {
-            throw new IllegalArgumentException("bench: a simulated device has no speed; cuda-sim is never timed");
-        }
-        return make(wanted, threads);
-    }
-
-    /** Also for the simulated device: a test runs bodies there. */
-    private Work make(Case wanted, int threads) {
-        if (device.equals("cpu")) {
+        boolean cpu = device.equals("cpu");
+        if (cpu) {
             Kernels.load();
             Native.sk_set_threads(threads);
         }
         if (wanted.kernel() == Kernel.LOAD) {
-            return device.equals("cpu") ? new LoadWork(wanted) : null;
+            return cpu ? new LoadWork(wanted) : null;
         }
+        Backend backend = Devices.open(device, GemmChoice.OWN, false);
         if (wanted.kernel() == Kernel.STEP) {
-            return new StepWork(wanted, Devices.open(device));
+            return new StepWork(wanted, backend);
         }
-        KernelWork work = new KernelWork(wanted, Devices.open(device));
+        if (backend instanceof CudaBackend cuda) {
+            return new GraphWork(wanted, cuda, cuda);
+        }
+        KernelWork work = new KernelWork(wanted, backend, wanted.copies());
         if (wanted.dtype() == DType.BF16 && !work.runs()) {
             work.close();
             return null;

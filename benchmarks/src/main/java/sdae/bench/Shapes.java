@@ -103,7 +103,25 @@ public final class Shapes {
     // ---- pictures: a JPEG of height x width, cut to side x side ----
     static final List<NamedShape> PICTURES = List.of(NamedShape.of("JPEG_500x375", "height375 width500 side224"));
 
+    // ---- for the simulated device: tiles that are not full, more rows than one block takes ----
+    private static final String SMALL = "SMALL";
+
     private Shapes() {}
+
+    /** A shape of that family that a simulated device computes in moments. */
+    static NamedShape small(Kernel.Family family) {
+        return NamedShape.of(
+                SMALL,
+                switch (family) {
+                    case ATTENTION -> "B2 N50 H2 Dh64";
+                    case GEMM -> "R72 in96 out136";
+                    case LAYER_NORM, GELU -> "R40 D192";
+                    case MASK, PATCH_EMBED, LOSS -> "B2 L64 V16 M48 K3 C3 p4 D64 Dd32";
+                    case UPDATE -> "n5003";
+                    case STEP -> "B2 side32 C3 p4 L64 V16 M48 K3 D64 depth1 H1 Dd32 decoderDepth1 decoderH1";
+                    case LOAD -> throw new IllegalArgumentException("shape: pictures are the host's work");
+                });
+    }
 
     private static NamedShape linear(String name, int rows, int in, int out) {
         return NamedShape.of(name, "R" + rows + " in" + in + " out" + out);

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.StringJoiner;
+import sdae.tensor.DeviceException;
 import sdae.train.Machine;
 
 /**
@@ -19,11 +20,13 @@ import sdae.train.Machine;
  * <pre>
  * check KERNEL SHAPE DTYPE FILE  ready | none | fault TEXT   makes a case ready and checks it against that file's values
  * open KERNEL SHAPE DTYPE        ready | none | fault TEXT   the same without the check, for one that has passed it
- * run KERNEL SHAPE DTYPE COUNT   nanos N N N ...             so many runs, each timed
+ * run KERNEL SHAPE DTYPE COUNT   seconds S S S ...           so many runs, each timed, or one mean of them: {@link Work#time}
  * used                           used BYTES SHARE            most memory resident so far; share of the threads' time that
  *                                                            the timed runs kept a core busy
  * close                          closed                      all cases
  * </pre>
+ *
+ * After a fault of a device it ends, for the device may be lost to it; whoever asks next needs a new process.
  *
  * It answers {@code run} only when all its threads have gone to sleep: those that spin, waiting for more work, would take
  * time from whoever is next.
@@ -40,6 +43,7 @@ final class Turns {
     private final Peer peer;
     private final int threads;
     private final Map<String, Work> works = new HashMap<>();
+    private boolean lost;
     private long cpuNanos;
     private long wallNanos;
 
@@ -54,9 +58,11 @@ final class Turns {
         PrintStream out = System.out;
         System.setOut(System.err);
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        for (String line = in.readLine(); line != null; line = in.readLine()) {
+        String line = in.readLine();
+        while (line != null) {
             out.println(MARK + turns.answer(line.split(" ", WORDS)));
             out.flush();
+            line = turns.lost ? null : in.readLine();
         }
         System.exit(0); // without waiting for a library's threads
     }
@@ -72,6 +78,7 @@ final class Turns {
                 default -> "fault unknown request " + words[0];
             };
         } catch (RuntimeException | LinkageError e) {
+            lost = e instanceof DeviceException;
             return "fault " + String.valueOf(e).replaceAll("\\s+", " ");
         }
     }
@@ -95,22 +102,20 @@ final class Turns {
 
     private String run(Case wanted, int count) {
         Work work = works.get(wanted.name());
-        if (wanted.kernel() != Kernel.STEP) {
-            work.reset();
-            work.run(); // wakes the threads and the clock; a step is long enough to wake up in
+        if (wanted.kernel() != Kernel.STEP) { // long enough to wake up in
+            work.warm();
         }
-        StringJoiner nanos = new StringJoiner(" ", "nanos ", "");
         long cpu = process.getProcessCpuTime();
         long begin = System.nanoTime();
-        for (int i = 0; i < count; i++) {
-            long start = System.nanoTime();
-            work.run();
-            nanos.add(Long.toString(System.nanoTime() - start));
-        }
+        double[] seconds = work.time(count);
         wallNanos += System.nanoTime() - begin;
         cpuNanos += process.getProcessCpuTime() - cpu;
         waitUntilQuiet();
-        return nanos.toString();
+        StringJoiner answer = new StringJoiner(" ", "seconds ", "");
+        for (double s : seconds) {
+            answer.add(Double.toString(s));
+        }
+        return answer.toString();
     }
 
     private void waitUntilQuiet() {

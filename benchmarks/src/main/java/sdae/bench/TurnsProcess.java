@@ -64,14 +64,14 @@ final class TurnsProcess implements AutoCloseable {
         }
     }
 
-    /** Seconds of each of {@code count} runs. @throws Fault if it fails or the process has ended */
+    /** What {@link Work#time} says of {@code count} runs. @throws Fault if it fails or the process has ended */
     double[] run(Case opened, int count) {
         String answer = ask("run " + words(opened) + " " + count);
-        if (!answer.startsWith("nanos ")) {
+        if (!answer.startsWith("seconds ")) {
             throw new Fault(answer);
         }
-        return Arrays.stream(answer.substring("nanos ".length()).split(" ", -1))
-                .mapToDouble(n -> Long.parseLong(n) * 1e-9)
+        return Arrays.stream(answer.substring("seconds ".length()).split(" ", -1))
+                .mapToDouble(Double::parseDouble)
                 .toArray();
     }
 

@@ -10,6 +10,23 @@ public interface Work extends AutoCloseable {
      */
     void run();
 
+    /** Called before a turn of timed runs, but for a step: wakes threads and clock. */
+    default void warm() {
+        reset();
+        run();
+    }
+
+    /** Seconds of a run, by the host's clock, for so many runs; or by the device's own, as one mean over at least as many. */
+    default double[] time(int runs) {
+        double[] seconds = new double[runs];
+        for (int i = 0; i < runs; i++) {
+            long start = System.nanoTime();
+            run();
+            seconds[i] = (System.nanoTime() - start) * 1e-9;
+        }
+        return seconds;
+    }
+
     /**
      * Puts tensors that {@link #run} changes in place back as they were, so that sums do not grow and moments do not fade to
      * denormal numbers. Called now and then, not timed.

@@ -20,17 +20,12 @@ import org.junit.jupiter.params.provider.EnumSource;
 import sdae.tensor.DType;
 
 class BenchTest {
-    private static final NamedShape SMALL_STEP =
-            NamedShape.of("SMALL_STEP", "B2 side32 C3 p4 L64 V16 M48 K3 D64 depth1 H1 Dd32 decoderDepth1 decoderH1");
-
     private static Case smallest(Kernel kernel) {
-        NamedShape shape = kernel == Kernel.STEP
-                ? SMALL_STEP
-                : kernel.family() == Kernel.Family.UPDATE
-                        ? NamedShape.of("SMALL", "n5003")
-                        : Cases.shapes(kernel).stream()
-                                .min(Comparator.comparingDouble(s -> new Case(kernel, s, DType.F32).bytes()))
-                                .orElseThrow();
+        NamedShape shape = kernel == Kernel.STEP || kernel.family() == Kernel.Family.UPDATE
+                ? Shapes.small(kernel.family())
+                : Cases.shapes(kernel).stream()
+                        .min(Comparator.comparingDouble(s -> new Case(kernel, s, DType.F32).bytes()))
+                        .orElseThrow();
         return new Case(kernel, shape, DType.F32);
     }
 
@@ -64,6 +59,24 @@ class BenchTest {
         assertTrue(
                 lines.get(0).endsWith("mortal is left out: fault the process ended with " + MortalPeer.STATUS),
                 lines.get(0));
+    }
+
+    @Test
+    void caseAfterAFaultOfTheDeviceHasANewProcess() {
+        List<Case> cases = List.of(
+                Cases.of("LAYER_NORM_FORWARD", "TINY_NORM", "F32"), Cases.of("GELU_FORWARD", "TINY_HIDDEN", "F32"));
+        List<String> lines = new ArrayList<>();
+        PairedRun run = new PairedRun("cpu", 1, new PairedRun.Effort(1, 2, 1, 1e-4), lines::add);
+        List<Result> results = run.run(
+                cases.stream()
+                        .map(c -> Contest.of(c, List.of(new FaultyDevicePeer())))
+                        .toList(),
+                done -> {});
+        assertEquals(
+                List.of(cases.get(1).name()),
+                results.stream().map(r -> r.timed().name()).toList());
+        assertEquals(1, lines.size(), lines::toString);
+        assertTrue(lines.get(0).endsWith("an illegal memory access was encountered"), lines.get(0));
     }
 
     @Test

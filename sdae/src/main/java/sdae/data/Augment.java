@@ -51,24 +51,6 @@ public abstract class Augment {
 
     final void write(RawImage image, Resample.Box box, Resample.Window window, boolean flip, float[] out, int offset) {
         RawImage wanted = image.withChannels(channels());
-        float[] pixels = resample.get().resize(wanted, box, window);
-        int plane = height * width;
-        for (int c = 0; c < channels(); c++) {
-            float a = scale[c];
-            float b = shift[c];
-            for (int y = 0; y < height; y++) {
-                int o = offset + c * plane + y * width;
-                int p = y * width * channels() + c;
-                if (flip) {
-                    for (int x = width - 1; x >= 0; x--, p += channels()) {
-                        out[o + x] = pixels[p] * a + b;
-                    }
-                } else {
-                    for (int x = 0; x < width; x++, p += channels()) {
-                        out[o + x] = pixels[p] * a + b;
-                    }
-                }
-            }
-        }
+        resample.get().resize(wanted, box, window, flip, scale, shift, out, offset);
     }
 }

@@ -1,20 +1,31 @@
 package sdae.data;
 
-import java.util.Arrays;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
+import org.bytedeco.javacpp.Pointer;
+import sdae.kernels.Kernels;
+import sdae.kernels.Native;
 
 /**
  * Antialiased bicubic resize of a box of an image, as Pillow and torchvision do it: cubic kernel with a = -0.5 (Keys 1981),
  * widened by the shrink factor, weights normalised, samples outside the box left out. Rows first, then columns, in float;
- * results are clamped to 0..255 but not rounded to bytes. Buffers are reused: one object a thread.
+ * results are clamped to 0..255 but not rounded to bytes. The native kernel works on the calling thread and gives the same bits
+ * on every instruction set. Buffers are reused: one object a thread.
  */
 final class Resample {
     private static final double A = -0.5;
 
-    private final Weights down = new Weights();
-    private final Weights across = new Weights();
-    private float[] line = new float[0];
-    private float[] input = new float[0];
-    private float[] result = new float[0];
+    private final Taps down = new Taps();
+    private final Taps across = new Taps();
+    private final Buffer pixels = new Buffer();
+    private final Buffer planes = new Buffer();
+    private final Buffer affine = new Buffer();
+
+    Resample() {
+        Kernels.load();
+    }
 
     /** The box of the image that is resized, in pixels. */
     record Box(int x, int y, int width, int height) {}
@@ -26,26 +37,41 @@ final class Resample {
         }
     }
 
-    /** The kernel's taps for each output: first input and weights, {@code stride} apart. */
-    private static final class Weights {
-        int[] first = new int[0];
-        int[] count = new int[0];
-        float[] weights = new float[0];
-        double[] taps = new double[0];
+    /** Memory outside the heap that a kernel may see; it goes when this object does. Arrays would have to be copied whole. */
+    private static final class Buffer {
+        ByteBuffer bytes = ByteBuffer.allocateDirect(0);
+        IntBuffer ints;
+        FloatBuffer floats;
+        long address;
+
+        void reserve(int count, int size) {
+            int wanted = Math.multiplyExact(count, size);
+            if (address != 0 && bytes.capacity() >= wanted) {
+                return;
+            }
+            bytes = ByteBuffer.allocateDirect(wanted).order(ByteOrder.nativeOrder());
+            ints = bytes.asIntBuffer();
+            floats = bytes.asFloatBuffer();
+            address = new Pointer(bytes).address();
+        }
+    }
+
+    /** The kernel's taps for each output of an axis: first input and number of inputs; {@code stride} weights each. */
+    private static final class Taps {
+        final Buffer spans = new Buffer();
+        final Buffer weights = new Buffer();
+        private double[] taps = new double[0];
         int stride;
+        int begin;
+        int end;
 
         void fill(int in, int out, int from, int n) {
             double scale = (double) in / out;
             double widen = Math.max(scale, 1);
             double support = 2 * widen;
             stride = (int) Math.ceil(support) * 2 + 1;
-            if (first.length < n) {
-                first = new int[n];
-                count = new int[n];
-            }
-            if (weights.length < n * stride) {
-                weights = new float[n * stride];
-            }
+            spans.reserve(n, 2 * Integer.BYTES);
+            weights.reserve(Math.multiplyExact(n, stride), Float.BYTES);
             if (taps.length < stride) {
                 taps = new double[stride];
             }
@@ -60,10 +86,12 @@ final class Resample {
                     sum += tap;
                 }
                 for (int k = 0; k < high - low; k++) {
-                    weights[i * stride + k] = (float) (taps[k] / sum);
+                    weights.floats.put(i * stride + k, (float) (taps[k] / sum));
                 }
-                first[i] = low;
-                count[i] = high - low;
+                spans.ints.put(2 * i, low);
+                spans.ints.put(2 * i + 1, high - low);
+                begin = i == 0 ? low : begin;
+                end = high;
             }
         }
     }
@@ -77,85 +105,47 @@ final class Resample {
     }
 
     /**
-     * The window of the resized box as [rows, columns, channels] floats in 0..255. The array belongs to this object and holds
-     * until the next call; it may be longer than needed.
+     * Writes the window of the resized box, mirrored left to right if asked, as [channels, rows, columns] at out[offset..]:
+     * value * scale[c] + shift[c].
      */
-    float[] resize(RawImage image, Box box, Window window) {
+    void resize(
+            RawImage image,
+            Box box,
+            Window window,
+            boolean mirrored,
+            float[] scale,
+            float[] shift,
+            float[] out,
+            int offset) {
         int channels = image.channels();
-        int samples = box.width * channels;
         down.fill(box.height, window.height, window.top, window.rows);
         across.fill(box.width, window.width, window.left, window.columns);
-        input = grown(input, box.height * samples);
-        line = grown(line, samples);
-        result = grown(result, window.rows * window.columns * channels);
-        int firstRow = down.first[0];
-        int lastRow = down.first[window.rows - 1] + down.count[window.rows - 1];
-        for (int y = firstRow; y < lastRow; y++) {
+        int pitch = box.width * channels;
+        int first = Math.multiplyExact(down.begin, pitch);
+        pixels.reserve(down.end - down.begin, pitch);
+        for (int y = down.begin; y < down.end; y++) {
             int from = ((box.y + y) * image.width() + box.x) * channels;
-            int to = y * samples;
-            for (int i = 0; i < samples; i++) {
-                input[to + i] = image.pixels()[from + i] & 0xff;
-            }
+            pixels.bytes.put((y - down.begin) * pitch, image.pixels(), from, pitch);
         }
-        for (int y = 0; y < window.rows; y++) {
-            addRows(y, samples);
-            if (channels == 3) {
-                columns3(y * window.columns * 3, window.columns);
-            } else {
-                columns1(y * window.columns, window.columns);
-            }
-        }
-        return result;
-    }
-
-    /** line = weighted sum of input rows; the inner loop is over neighbours in memory, so that it becomes vector code. */
-    private void addRows(int y, int samples) {
-        float[] sum = line;
-        float[] in = input;
-        Arrays.fill(sum, 0, samples, 0);
-        for (int k = 0; k < down.count[y]; k++) {
-            float weight = down.weights[y * down.stride + k];
-            int row = (down.first[y] + k) * samples;
-            for (int i = 0; i < samples; i++) {
-                sum[i] += weight * in[row + i];
-            }
-        }
-    }
-
-    private void columns1(int out, int columns) {
-        for (int x = 0; x < columns; x++) {
-            int w = x * across.stride;
-            float sum = 0;
-            for (int k = 0, i = across.first[x]; k < across.count[x]; k++, i++) {
-                sum += across.weights[w + k] * line[i];
-            }
-            result[out + x] = clamp(sum);
-        }
-    }
-
-    private void columns3(int out, int columns) {
-        for (int x = 0, o = out; x < columns; x++, o += 3) {
-            int w = x * across.stride;
-            float red = 0;
-            float green = 0;
-            float blue = 0;
-            for (int k = 0, i = 3 * across.first[x]; k < across.count[x]; k++, i += 3) {
-                float weight = across.weights[w + k];
-                red += weight * line[i];
-                green += weight * line[i + 1];
-                blue += weight * line[i + 2];
-            }
-            result[o] = clamp(red);
-            result[o + 1] = clamp(green);
-            result[o + 2] = clamp(blue);
-        }
-    }
-
-    private static float clamp(float v) {
-        return Math.min(255, Math.max(0, v));
-    }
-
-    private static float[] grown(float[] buffer, int size) {
-        return buffer.length >= size ? buffer : new float[size];
+        affine.reserve(2 * channels, Float.BYTES);
+        affine.floats.put(0, scale, 0, channels).put(channels, shift, 0, channels);
+        int count = channels * window.rows * window.columns;
+        planes.reserve(count, Float.BYTES);
+        Native.sk_resample(
+                planes.address,
+                pixels.address - first,
+                down.spans.address,
+                down.weights.address,
+                across.spans.address,
+                across.weights.address,
+                affine.address,
+                pitch,
+                channels,
+                window.rows,
+                window.columns,
+                down.stride,
+                across.stride,
+                mirrored ? 1 : 0);
+        planes.floats.get(0, out, offset, count);
     }
 }

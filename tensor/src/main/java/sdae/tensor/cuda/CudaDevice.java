@@ -168,6 +168,11 @@ abstract class CudaDevice implements Backend {
         staging.download(to, offset, from, count);
     }
 
+    /** What the driver says of the device. */
+    public final DeviceFacts facts() {
+        return driver.facts();
+    }
+
     /** Seconds that the device spends on what {@code work} asks it for, by CUDA events; waits for it, so no graph can hold it. */
     public final double seconds(Runnable work) {
         if (stopwatch == null) {

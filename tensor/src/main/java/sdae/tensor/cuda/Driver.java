@@ -1,9 +1,13 @@
 package sdae.tensor.cuda;
 
 import static org.bytedeco.cuda.global.cudart.CUDA_ERROR_OUT_OF_MEMORY;
+import static org.bytedeco.cuda.global.cudart.CU_DEVICE_ATTRIBUTE_CLOCK_RATE;
 import static org.bytedeco.cuda.global.cudart.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
 import static org.bytedeco.cuda.global.cudart.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
+import static org.bytedeco.cuda.global.cudart.CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE;
 import static org.bytedeco.cuda.global.cudart.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
+import static org.bytedeco.cuda.global.cudart.CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE;
+import static org.bytedeco.cuda.global.cudart.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
 import static org.bytedeco.cuda.global.cudart.CU_STREAM_NON_BLOCKING;
 import static org.bytedeco.cuda.global.cudart.cuCtxSetCurrent;
 import static org.bytedeco.cuda.global.cudart.cuDeviceGet;
@@ -11,6 +15,7 @@ import static org.bytedeco.cuda.global.cudart.cuDeviceGetAttribute;
 import static org.bytedeco.cuda.global.cudart.cuDeviceGetCount;
 import static org.bytedeco.cuda.global.cudart.cuDeviceGetName;
 import static org.bytedeco.cuda.global.cudart.cuDevicePrimaryCtxRetain;
+import static org.bytedeco.cuda.global.cudart.cuDriverGetVersion;
 import static org.bytedeco.cuda.global.cudart.cuGetErrorName;
 import static org.bytedeco.cuda.global.cudart.cuGetErrorString;
 import static org.bytedeco.cuda.global.cudart.cuInit;
@@ -29,7 +34,10 @@ import sdae.tensor.DeviceException;
  * every later call throws it again.
  */
 final class Driver {
+    private static final double KILOHERTZ_IN_GHZ = 1e6;
+
     private final String device;
+    private final int ordinal;
     private final CUctx_st context = new CUctx_st();
     private final CUstream_st stream = new CUstream_st();
     private final String gpu;
@@ -51,30 +59,41 @@ final class Driver {
             throw new DeviceException(device + ": the driver finds no GPU; see nvidia-smi");
         }
         check(cuDeviceGet(value, 0), "cuDeviceGet");
-        int ordinal = value[0];
+        ordinal = value[0];
         check(cuDevicePrimaryCtxRetain(context, ordinal), "cuDevicePrimaryCtxRetain");
         bind();
         check(cuStreamCreate(stream, CU_STREAM_NON_BLOCKING), "cuStreamCreate");
         byte[] name = new byte[256];
         check(cuDeviceGetName(name, name.length, ordinal), "cuDeviceGetName");
         gpu = new String(name, StandardCharsets.UTF_8).split("\0", 2)[0];
-        check(
-                cuDeviceGetAttribute(value, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, ordinal),
-                "cuDeviceGetAttribute");
-        int major = value[0];
-        check(
-                cuDeviceGetAttribute(value, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, ordinal),
-                "cuDeviceGetAttribute");
-        int minor = value[0];
-        check(
-                cuDeviceGetAttribute(value, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, ordinal),
-                "cuDeviceGetAttribute");
-        sharedLimit = value[0];
+        int major = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+        int minor = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+        sharedLimit = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
         capability = 10 * major + minor;
         if (capability < 80) {
             throw new DeviceException(device + ": " + gpu + " has compute capability " + major + "." + minor
                     + "; the kernels need 8.0 or newer");
         }
+    }
+
+    private int attribute(int which) {
+        int[] value = new int[1];
+        check(cuDeviceGetAttribute(value, which, ordinal), "cuDeviceGetAttribute");
+        return value[0];
+    }
+
+    DeviceFacts facts() {
+        enter();
+        int[] cuda = new int[1];
+        check(cuDriverGetVersion(cuda), "cuDriverGetVersion");
+        return new DeviceFacts(
+                gpu,
+                capability,
+                attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT),
+                attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE),
+                attribute(CU_DEVICE_ATTRIBUTE_CLOCK_RATE) / KILOHERTZ_IN_GHZ,
+                attribute(CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE) / KILOHERTZ_IN_GHZ,
+                cuda[0]);
     }
 
     /** The name that users give: {@code cuda} or {@code cuda-sim}. */
