@@ -1,26 +1,24 @@
 package sdae.tensor;
 
-import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 
 /**
- * The memory of a step: one slab, cut from front to back, with exact-size free lists for what the tape gives back. Step 1
- * finds out how much a step needs (each block is then an allocation of its own); at its end one slab of that size replaces
- * them. From then on the same step finds the same addresses and allocates nothing. A larger step grows the slab once.
+ * The memory of a step: one slab, in which what the tape gives back is used again. Step 1 finds out how much a step needs
+ * (each block is then an allocation of its own); at its end one slab of that size replaces them. From then on the same step
+ * finds the same addresses and allocates nothing. A larger step grows the slab once.
  */
 public final class Arena implements AutoCloseable {
     private static final int ALIGNMENT = 64;
 
     private final Backend backend;
     private final boolean poison;
-    private final Map<Long, ArrayDeque<Long>> free = new HashMap<>();
-    private final List<Long> overflow = new ArrayList<>();
+    private final SlabLayout layout = new SlabLayout();
+    /** Blocks that lie behind the slab's end, by address, and where in a larger slab they would lie. */
+    private final Map<Long, Long> overflow = new HashMap<>();
+
     private long slab;
     private long slabBytes;
-    private long used;
     private long steps;
     private Tape open;
 
@@ -58,13 +56,11 @@ public final class Arena implements AutoCloseable {
 
     Block allocate(long bytes, long step) {
         long size = roundUp(Math.max(bytes, 1));
-        ArrayDeque<Long> list = free.get(size);
-        long address;
-        if (list != null && !list.isEmpty()) {
-            address = list.pop();
-        } else {
-            address = used + size <= slabBytes ? slab + used : overflow(size);
-            used += size;
+        long at = layout.take(size);
+        long address = slab + at;
+        if (at + size > slabBytes) {
+            address = backend.allocate(size);
+            overflow.put(address, at);
         }
         if (poison) {
             backend.fillFloats(address, size / Float.BYTES, Float.NaN);
@@ -72,29 +68,26 @@ public final class Arena implements AutoCloseable {
         return new Block(address, size, step);
     }
 
-    private long overflow(long size) {
-        long address = backend.allocate(size);
-        overflow.add(address);
-        return address;
-    }
-
     void release(Block block) {
-        free.computeIfAbsent(block.bytes, size -> new ArrayDeque<>()).push(block.address);
+        Long behind = overflow.remove(block.address);
+        if (behind != null) {
+            backend.free(block.address);
+        }
+        layout.give(behind != null ? behind : block.address - slab, block.bytes);
     }
 
     void stepEnded() {
         open = null;
-        free.clear();
-        if (!overflow.isEmpty()) {
-            overflow.forEach(backend::free);
-            overflow.clear();
+        overflow.keySet().forEach(backend::free);
+        overflow.clear();
+        if (layout.most() > slabBytes) {
             backend.free(slab);
             slab = 0;
             slabBytes = 0;
-            slab = backend.allocate(used);
-            slabBytes = used;
+            slab = backend.allocate(layout.most());
+            slabBytes = layout.most();
         }
-        used = 0;
+        layout.clear();
     }
 
     /** Frees the slab. */
