@@ -36,6 +36,7 @@ final class TorchWork implements Work {
     private final Map<String, Tensor> changed = new HashMap<>();
     /** Every handle made here. A view that is left to the garbage collector keeps its tensor's memory for minutes. */
     private final PointerScope handles;
+
     private int next;
     private int last;
 
