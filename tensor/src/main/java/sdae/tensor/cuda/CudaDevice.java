@@ -26,7 +26,7 @@ abstract class CudaDevice implements Backend {
         driver = new Driver(simulated ? "cuda-sim" : "cuda");
         memory = new DeviceMemory(driver);
         staging = new Staging(driver);
-        modules = new Modules(driver, simulated);
+        modules = new Modules(driver, driver.facts().simulated()); // under either name
         launcher = new Launcher(driver);
     }
 
