@@ -14,117 +14,27 @@
 //                 time; k is padded to 32 by zeros on both sides (0 * NaN of a neighbour is NaN)
 //   C             whole cache lines of a large C go past the caches: a store that misses would wait for its line
 //   Sums          cut by k alone, in order, a weight gradient's in parts of at most kPart rows: no bit depends on
-//   tasks,
-//                 threads or other rows
+//                 tasks, threads or other rows
 //   Denormals     the multipliers take bf16 denormals for zero (Intel SDM, TDPBF16PS and VDPBF16PS)
 #pragma once
+#include "gemm_bf16_pack.h"
 #include "gemm_output.h"
 #include "stores.h"
-
-#if defined(__AVX512BF16__)
-#include "pairs.h"
-#endif
 
 namespace {
 
 #if defined(__AVX512BF16__)
 
-constexpr long kPanel = 32, kStrip = 32, kDepth = 512, kDeep = 1024;
-constexpr long kBlockBytes = 1 << 20, kWidest = 512, kStraight = 768;
-constexpr long kPairTasks = 8, kTaskMegas = 64, kLeftStrips = 8;
-constexpr long kAheadPack = 128;  // values of a row that packing fetches ahead
-constexpr long kPart = 1536;      // rows that a weight gradient sums at once
-
-/** B[k][n] from b[k * ldb + n], or turned: from b[n * ldb + k]. */
-struct Right {
-  const bf16* b;
-  long ldb;
-  bool turned;
-};
-
-/** Pairs of B[k0.., j0..] to panels that lie `panel` values apart: to[depth/2][kPanel] pairs each, zeros outside. */
-void pack_right(bf16* to, long panel, const Right& from, long k0, long depth, long j0, long cols) {
-  if (!from.turned) {
-    for (long k = 0; k < up32(depth); k += 2) {
-      const bf16* row = from.b + (k0 + k) * from.ldb + j0;
-      for (long j = 0; j < cols; j += kPanel) {
-        __builtin_prefetch(row + 8 * from.ldb + j, 0, 2);
-        __builtin_prefetch(row + 9 * from.ldb + j, 0, 2);
-        __m512i even = k < depth ? load_halves(row + j, cols - j) : __m512i{};
-        __m512i odd = k + 1 < depth ? load_halves(row + from.ldb + j, cols - j) : __m512i{};
-        bf16* at = to + j / kPanel * panel + k * kPanel;
-        interleave(even, odd, at, at + kPanel);
-      }
-    }
-    return;
-  }
-  for (long j = 0; j < up32(cols); j += kPanel)
-    for (long k = 0; k < up32(depth); k += 32) {
-      const bf16* row = from.b + (j0 + j) * from.ldb + k0 + k;
-      bf16* at = to + j / kPanel * panel + k * kPanel;
-      for (long i = 0; i < kPanel; i++) __builtin_prefetch(row + i * from.ldb + kAheadPack);
-      for (long side = 0; side < kPanel; side += 16) {
-        const bf16* source = row + side * from.ldb;
-        long stride = from.ldb;
-        alignas(64) bf16 edge[16 * 32];
-        if (j + side + 16 > cols || k + 32 > depth || stride % 2) {
-          for (long i = 0; i < 16; i++) {
-            long n = j + side + i < cols ? depth - k : 0;
-            _mm512_store_si512(edge + i * 32, n > 0 ? load_halves(source + i * stride, n) : __m512i{});
-          }
-          source = edge;
-          stride = 32;
-        }
-        transpose(reinterpret_cast<float*>(at + 2 * side), kPanel, reinterpret_cast<const float*>(source), stride / 2);
-      }
-    }
-}
-
-/** Half of 32 values, widened. GCC 12 warns inside the forms without a mask. */
-template <int kHalf>
-inline vfloat half(__m512i values) {
-  return widen((vhalf)_mm512_maskz_extracti64x4_epi64((__mmask8)-1, values, kHalf));
-}
-
-/**
- * Columns [i0, i0 + cols) of a as rows of A: strips of 32, [k/32][32][32] each, whole_k * 32 values apart; zeros
- * outside. sums[i] (nullable) += the sum of column i.
- */
-void pack_left(bf16* to, const bf16* a, long lda, long i0, long cols, long depth, float* sums) {
-  const long strip = kStrip * up32(depth);
-  alignas(64) int32_t pairs[16 * 32];
-  vfloat low[kLeftStrips] = {}, high[kLeftStrips] = {};
-  for (long k = 0; k < up32(depth); k += 32)
-    for (long s = 0; s * kStrip < cols; s++) {
-      const long left = cols - s * kStrip;
-      for (long u = 0; u < 32; u += 2) {
-        const bf16* row = a + (k + u) * lda + i0 + s * kStrip;
-        __builtin_prefetch(row + 32 * lda, 0, 2);
-        __builtin_prefetch(row + 33 * lda, 0, 2);
-        __m512i even = k + u < depth ? load_halves(row, left) : __m512i{};
-        __m512i odd = k + u + 1 < depth ? load_halves(row + lda, left) : __m512i{};
-        low[s] += half<0>(even) + half<0>(odd);
-        high[s] += half<1>(even) + half<1>(odd);
-        interleave(even, odd, pairs + u / 2 * 32, pairs + u / 2 * 32 + 16);
-      }
-      bf16* at = to + s * strip + k * kStrip;
-      for (long side = 0; side < 32; side += 16)
-        transpose(reinterpret_cast<float*>(at + side * 32), 16, reinterpret_cast<float*>(pairs + side), 32);
-    }
-  for (long s = 0; sums && s * kStrip < cols; s++)
-    for (long side = 0; side < 2; side++) {
-      const int n = static_cast<int>(min_of(16, cols - s * kStrip - 16 * side));
-      float* sum = sums + i0 + s * kStrip + 16 * side;
-      if (n > 0) put(sum, get(sum, n) + (side ? high[s] : low[s]), n);
-    }
-}
+constexpr long kBlockBytes = 1 << 20, kWidest = 512;  // a task's block of B, and its columns, at most
+constexpr long kDeep = 1024, kDepth = 512;            // values of a row of A that are copied, and multiplied, at once
+constexpr long kStraight = 768;                       // values of the longest row of A that is read in place
+constexpr long kPairTasks = 8, kTaskMegas = 64;       // tasks of a large product; Mi multiply-adds of a task, at least
+constexpr long kPart = 1536;                          // rows that a weight gradient sums at once
 
 /** 32 values, rounded, to a whole cache line; past the caches if `stream`. */
 inline void put_line(bf16* to, vfloat low, vfloat high, bool stream) {
-  constexpr int kDenormal = 0x20;
   __m512i line;
-  if (__builtin_expect(_mm512_fpclass_ps_mask((__m512)low, kDenormal) | _mm512_fpclass_ps_mask((__m512)high, kDenormal),
-                       0)) {
+  if (has_denormal(low) || has_denormal(high)) {
     vhalf both[2] = {round_to_bf16(low), round_to_bf16(high)};
     __builtin_memcpy(&line, both, 64);
   } else {
@@ -171,13 +81,6 @@ inline void finish_panel(const Output<float>& out, const float* sums, long strid
   finish(out, sums, stride, row, col, rows, cols, true, true);
 }
 
-/** Values [k, k + depth) of up to 32 rows of A: to[32][stride], zeros outside. */
-inline void copy_left(bf16* to, long stride, const bf16* a, long lda, long rows, long depth) {
-  for (long i = 0; i < kStrip; i++)
-    for (long k = 0; k < depth; k += 32)
-      _mm512_storeu_si512(to + i * stride + k, i < rows ? load_halves(a + i * lda + k, depth - k) : __m512i{});
-}
-
 /**
  * Tasks of height x width of C. Each packs a block of B that fits into L2 beside what passes through; cutting columns
  * reads A once more, cutting rows packs B once more, which costs twice as much a value (measured).
@@ -196,15 +99,22 @@ struct Cut {
   }
 };
 
-/** C = A B. A's rows lie lda apart; if lda is 0, A is in strips as pack_left makes them. */
+/** A: rows lda values apart, or in strips as pack_left makes them. */
+struct Left {
+  const bf16* a;
+  long lda;
+  bool strips;
+};
+
+/** C = A B. */
 template <typename T>
-void multiply(const Output<T>& out, const bf16* a, long lda, const Right& right, long m, long n, long k) {
+void multiply(const Output<T>& out, const Left& left, const Right& right, long m, long n, long k) {
   if (m <= 0 || n <= 0) return;
-  const long whole_k = up32(k), panel = kPanel * whole_k;
+  const long whole_k = up32(k), panel = kPanel * whole_k, pitch = left.strips ? whole_k : left.lda;
   const Cut cut(m, n, whole_k);
   const long width = cut.width, height = cut.height, stride = width + 16, deep = piece(whole_k, kDeep, 32);
   const long depth = piece(deep, kDepth, 32), down = ceil_div(m, height);
-  const bool lines = whole_lines(out), stream = m * n * 2 >= kStreamBytes;
+  const bool lines = whole_lines(out), stream = lines && m * n * 2 >= kStreamBytes;
   parallel_for(down * ceil_div(n, width), [&](long task, int thread) {
     const long j0 = task / down * width, i0 = task % down * height;
     const long rows = min_of(height, m - i0), cols = min_of(width, n - j0);
@@ -212,24 +122,24 @@ void multiply(const Output<T>& out, const bf16* a, long lda, const Right& right,
         static_cast<bf16*>(sk_thread_scratch(thread, width * whole_k * 2 + kStrip * (stride * 4 + (kDeep + 32) * 2)));
     bf16* own = b + width * whole_k;
     float* sums = reinterpret_cast<float*>(own + kStrip * (kDeep + 32));
-    pack_right(b, panel, right, 0, k, j0, cols);
+    pack_right(b, right, k, j0, cols);
     Tiles tiles;
     for (long i = 0; i < rows; i += kStrip) {
       const long count = min_of(kStrip, rows - i);
-      const bf16* strip = a + (i0 + i) * (lda ? lda : whole_k);
+      const bf16* strip = left.a + (i0 + i) * pitch;
       // A long row's lines share few sets of L1, and a tile reads 16 whole rows.
-      const bool copied = lda > kStraight || (lda && (k % 32 || count % 16));
-      Fetch fetch{reinterpret_cast<const char*>(strip + kStrip * (lda ? lda : whole_k)),
-                  copied ? 0 : ceil_div(1024, cols)};  // the next strip
+      const bool copied = !left.strips && (left.lda > kStraight || k % 32 || count % 16);
+      Fetch fetch{reinterpret_cast<const char*>(strip + kStrip * pitch),
+                  copied ? 0 : ceil_div(1024, cols)};  // the next
       for (long deep0 = 0; deep0 < whole_k; deep0 += deep) {
         const long end = min_of(whole_k, deep0 + deep);
-        if (copied) copy_left(own, kDeep + 32, strip + deep0, lda, count, min_of(end, k) - deep0);
+        if (copied) copy_left(own, kDeep + 32, strip + deep0, left.lda, count, min_of(end, k) - deep0);
         for (long k0 = deep0; k0 < end; k0 += depth) {
-          const bf16* left = copied ? own + k0 - deep0 : strip + (lda ? k0 : k0 * kStrip);
-          const long left_stride = copied ? kDeep + 32 : lda ? lda : 32, left_step = lda ? 32 : 32 * kStrip;
+          const bf16* a = copied ? own + k0 - deep0 : strip + (left.strips ? k0 * kStrip : k0);
+          const long lda = copied ? kDeep + 32 : left.strips ? 32 : left.lda, step = left.strips ? 32 * kStrip : 32;
           for (long j = 0; j < cols; j += kPanel)
-            pair_product(sums + j, stride, left, left_stride, b + j / kPanel * panel + k0 * kPanel, kPanel, count,
-                         min_of(kPanel, cols - j), min_of(depth, end - k0), k0 > 0, left_step, fetch);
+            pair_product(sums + j, stride, a, lda, b + j / kPanel * panel + k0 * kPanel, kPanel, count,
+                         min_of(kPanel, cols - j), min_of(depth, end - k0), k0 > 0, step, fetch);
         }
       }
       for (long j = 0; j < cols; j += kPanel)
@@ -240,10 +150,10 @@ void multiply(const Output<T>& out, const bf16* a, long lda, const Right& right,
 }
 
 void forward(const Output<bf16>& y, const bf16* x, const bf16* weight, int rows, int in, int out) {
-  multiply(y, x, in, {weight, in, true}, rows, out, in);
+  multiply(y, {x, in, false}, {weight, in, true}, rows, out, in);
 }
 void backward_input(bf16* dx, const bf16* dy, const bf16* weight, int rows, int in, int out) {
-  multiply(output(dx, in, kWrite, nullptr), dy, out, {weight, in, false}, rows, in, out);
+  multiply(output(dx, in, kWrite, nullptr), {dy, out, false}, {weight, in, false}, rows, in, out);
 }
 void backward_weight(float* dweight, float* dbias, const bf16* dy, const bf16* x, int rows, int in, int out) {
   const long most = piece(rows, kPart, 32), group = kLeftStrips * kStrip;
@@ -254,7 +164,7 @@ void backward_weight(float* dweight, float* dbias, const bf16* dy, const bf16* x
       pack_left(left + task * group * up32(k), dy + k0 * out, out, task * group, min_of(group, out - task * group), k,
                 dbias);
     });
-    multiply(output(dweight, in, kAdd, nullptr), left, 0, {x + k0 * in, in, false}, out, in, k);
+    multiply(output(dweight, in, kAdd, nullptr), {left, 0, true}, {x + k0 * in, in, false}, out, in, k);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include "gemm_output.h"
 #include "simd.h"
+#include "transpose.h"
 
 namespace {
 constexpr int kMr = kLanes == 16 ? 8 : 4, kNv = kLanes == 4 ? 2 : 3, kNr = kNv * kLanes;

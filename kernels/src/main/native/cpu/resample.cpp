@@ -1,9 +1,7 @@
-// resample.cpp: a box of an image, resized by a separable filter, mirrored and normalised: bytes in, planes of floats
-// out.
+// resample.cpp: a box of an image, resized by a separable filter, mirrored and normalised: bytes to planes of floats.
 //
 //   Shapes   in u8 [.., .., C], out [C, rows, columns], C 1 or 3; taps of an output: a span of inputs and their weights
-//   Tiles    kLanes output rows by up to kColumns output columns, all in L1: the rows' weighted sums, lanes along a
-//   row;
+//   Tiles    kLanes output rows by up to kColumns output columns, all in L1: weighted sums of rows, lanes along a row;
 //            transposed, so that lanes are rows and the columns' sums need no gather; transposed back when written
 //   Order    rows, then columns, as the taps stand; a multiplication and an addition each, rounded: the same bits for
 //            every width of vector
@@ -14,6 +12,7 @@
 #include "pool.h"
 #include "sdae_kernels.h"
 #include "simd.h"
+#include "transpose.h"
 
 namespace {
 // 500 x 375 to 224 x 224: 16, 48, 64 columns 10, 6, 10 % slower (Xeon with AVX-512, load 6, 2026-11-28)

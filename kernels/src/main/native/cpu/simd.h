@@ -62,12 +62,15 @@ inline void store_head(float* p, vfloat v, long n) {
 typedef uint32_t vbits __attribute__((vector_size(kLanes * 4)));
 typedef uint16_t vhalf __attribute__((vector_size(kLanes * 2)));
 
-/** The upper halves, rounded to nearest even; NaN stays NaN. The bits of sk_cast_f32_bf16 on every instruction set:
- * vcvtneps2bf16 flushes what is denormal. */
+#if defined(__AVX512BF16__)
+/** Whether any lane is one that vcvtneps2bf16 and vcvtne2ps2bf16 would flush: seldom. */
+inline bool has_denormal(vfloat v) { return __builtin_expect(_mm512_fpclass_ps_mask((__m512)v, 0x20), 0); }
+#endif
+
+/** The upper halves, rounded to nearest even; NaN stays NaN. The bits of sk_cast_f32_bf16 on every instruction set. */
 inline vhalf round_to_bf16(vfloat v) {
 #if defined(__AVX512BF16__)
-  constexpr int kDenormal = 0x20;
-  if (__builtin_expect(!_mm512_fpclass_ps_mask((__m512)v, kDenormal), 1)) return (vhalf)_mm512_cvtneps_pbh((__m512)v);
+  if (!has_denormal(v)) return (vhalf)_mm512_cvtneps_pbh((__m512)v);
 #endif
   vbits bits = (vbits)v;
   vbits rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
@@ -212,30 +215,6 @@ inline vfloat vround(vfloat a) {
 }
 inline vint to_int(vfloat a) { return __builtin_convertvector(a, vint); }
 inline vfloat select(vint mask, vfloat yes, vfloat no) { return mask ? yes : no; }
-
-/** to[k][lane] = from[lane][k] for a square of kLanes. */
-inline void transpose(float* to, long to_stride, const float* from, long from_stride) {
-  vfloat x[kLanes];
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; i++) x[i] = load(from + i * from_stride);
-#pragma GCC unroll 4
-  for (int step = 1; step < kLanes; step *= 2) {
-    vint low, high;
-    for (int l = 0; l < kLanes; l++) {
-      low[l] = l & step ? l - step + kLanes : l;
-      high[l] = l & step ? l + kLanes : l + step;
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes; i++)
-      if (!(i & step)) {
-        vfloat a = x[i], b = x[i + step];
-        x[i] = __builtin_shuffle(a, b, low);
-        x[i + step] = __builtin_shuffle(a, b, high);
-      }
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; i++) store(to + i * to_stride, x[i]);
-}
 
 /** Sum of the lanes, as a fixed binary tree. */
 inline float sum_lanes(vfloat v) {

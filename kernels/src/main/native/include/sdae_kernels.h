@@ -122,7 +122,8 @@ void sk_linear_backward_input(sk_any dx, sk_cany dy, sk_cany weight, int rows, i
 void sk_linear_backward_weight(sk_f32 dweight, sk_f32 dbias, sk_cany dy, sk_cany x, int rows, int in, int out,
                                int dtype);
 
-/* attention.cpp: out [B, N, H, Dh], lse [B, H, N], qkv [B, N, 3, H, Dh]; scale 1/sqrt(Dh). */
+/* attention.cpp: out [B, N, H, Dh], lse [B, H, N], qkv [B, N, 3, H, Dh]; scale 1/sqrt(Dh).
+ * The backward on a CPU does not read out. */
 void sk_attention_forward(sk_any out, sk_f32 lse, sk_cany qkv, int batch, int tokens, int heads, int head_size,
                           int dtype);
 void sk_attention_backward(sk_any dqkv, sk_cany dout, sk_cany qkv, sk_cany out, sk_cf32 lse, int batch, int tokens,

@@ -1,0 +1,107 @@
+// gemm_bf16_pack.h: the operands of a bf16 product as pairs.h multiplies them.
+#pragma once
+#if defined(__AVX512BF16__)
+#include "pairs.h"
+#include "transpose.h"
+
+namespace {
+
+constexpr long kPanel = 32, kStrip = 32;  // columns of a panel of B, rows of a strip of A
+constexpr long kLeftStrips = 8;           // strips that are packed side by side: 512 bytes of a row
+constexpr long kAheadPack = 128;          // values of a row that packing fetches ahead
+
+/** B[k][n] from b[k * ldb + n], or turned: from b[n * ldb + k]. */
+struct Right {
+  const bf16* b;
+  long ldb;
+  bool turned;
+};
+
+/** Pairs of columns [j0, j0 + cols) of B: panels of kPanel columns, [up32(depth)/2][kPanel] pairs each, zeros outside.
+ */
+void pack_right(bf16* to, const Right& from, long depth, long j0, long cols) {
+  const long panel = kPanel * up32(depth);
+  if (!from.turned) {
+    for (long k = 0; k < up32(depth); k += 2) {
+      const bf16* row = from.b + k * from.ldb + j0;
+      for (long j = 0; j < cols; j += kPanel) {
+        __builtin_prefetch(row + 8 * from.ldb + j, 0, 2);
+        __builtin_prefetch(row + 9 * from.ldb + j, 0, 2);
+        __m512i even = k < depth ? load_halves(row + j, cols - j) : __m512i{};
+        __m512i odd = k + 1 < depth ? load_halves(row + from.ldb + j, cols - j) : __m512i{};
+        bf16* at = to + j / kPanel * panel + k * kPanel;
+        interleave(even, odd, at, at + kPanel);
+      }
+    }
+    return;
+  }
+  for (long j = 0; j < up32(cols); j += kPanel)
+    for (long k = 0; k < up32(depth); k += 32) {
+      const bf16* row = from.b + (j0 + j) * from.ldb + k;
+      bf16* at = to + j / kPanel * panel + k * kPanel;
+      for (long i = 0; i < kPanel; i++) __builtin_prefetch(row + i * from.ldb + kAheadPack);
+      for (long side = 0; side < kPanel; side += 16) {
+        const bf16* source = row + side * from.ldb;
+        long stride = from.ldb;
+        alignas(64) bf16 edge[16 * 32];
+        if (j + side + 16 > cols || k + 32 > depth || stride % 2) {
+          for (long i = 0; i < 16; i++) {
+            long n = j + side + i < cols ? depth - k : 0;
+            _mm512_store_si512(edge + i * 32, n > 0 ? load_halves(source + i * stride, n) : __m512i{});
+          }
+          source = edge;
+          stride = 32;
+        }
+        transpose(reinterpret_cast<float*>(at + 2 * side), kPanel, reinterpret_cast<const float*>(source), stride / 2);
+      }
+    }
+}
+
+/** Half of 32 values, widened. GCC 12 warns inside the forms without a mask. */
+template <int kHalf>
+inline vfloat half(__m512i values) {
+  return widen((vhalf)_mm512_maskz_extracti64x4_epi64((__mmask8)-1, values, kHalf));
+}
+
+/**
+ * Columns [i0, i0 + cols) of a as rows of A: strips of kStrip, [up32(depth)/32][kStrip][32] each, zeros
+ * outside. sums[i] (nullable) += the sum of column i.
+ */
+void pack_left(bf16* to, const bf16* a, long lda, long i0, long cols, long depth, float* sums) {
+  const long strip = kStrip * up32(depth);
+  alignas(64) int32_t pairs[16 * 32];
+  vfloat low[kLeftStrips] = {}, high[kLeftStrips] = {};
+  for (long k = 0; k < up32(depth); k += 32)
+    for (long s = 0; s * kStrip < cols; s++) {
+      const long left = cols - s * kStrip;
+      for (long u = 0; u < 32; u += 2) {
+        const bf16* row = a + (k + u) * lda + i0 + s * kStrip;
+        __builtin_prefetch(row + 32 * lda, 0, 2);
+        __builtin_prefetch(row + 33 * lda, 0, 2);
+        __m512i even = k + u < depth ? load_halves(row, left) : __m512i{};
+        __m512i odd = k + u + 1 < depth ? load_halves(row + lda, left) : __m512i{};
+        low[s] += half<0>(even) + half<0>(odd);
+        high[s] += half<1>(even) + half<1>(odd);
+        interleave(even, odd, pairs + u / 2 * 32, pairs + u / 2 * 32 + 16);
+      }
+      bf16* at = to + s * strip + k * kStrip;
+      for (long side = 0; side < 32; side += 16)
+        transpose(reinterpret_cast<float*>(at + side * 32), 16, reinterpret_cast<float*>(pairs + side), 32);
+    }
+  for (long s = 0; sums && s * kStrip < cols; s++)
+    for (long side = 0; side < 2; side++) {
+      const int n = static_cast<int>(min_of(16, cols - s * kStrip - 16 * side));
+      float* sum = sums + i0 + s * kStrip + 16 * side;
+      if (n > 0) put(sum, get(sum, n) + (side ? high[s] : low[s]), n);
+    }
+}
+
+/** Values [k, k + depth) of up to 32 rows of A: to[32][stride], zeros outside. */
+inline void copy_left(bf16* to, long stride, const bf16* a, long lda, long rows, long depth) {
+  for (long i = 0; i < kStrip; i++)
+    for (long k = 0; k < depth; k += 32)
+      _mm512_storeu_si512(to + i * stride + k, i < rows ? load_halves(a + i * lda + k, depth - k) : __m512i{});
+}
+
+}  // namespace
+#endif
