@@ -10,12 +10,17 @@
 
 namespace {
 constexpr int64_t kHeader = 64;
+constexpr int64_t kPage = 4 << 10;
 constexpr int64_t kHugePage = 2 << 20;
-constexpr int64_t kMapped = 4 * kHugePage;  // larger blocks get pages of their own: freed memory goes back at once
+constexpr int64_t kHuge = 4 * kHugePage;  // larger blocks get huge pages where the system has them
+constexpr int64_t kMapped = 1 << 20;      // larger blocks get pages of their own: freed memory goes back at once
 
 std::atomic<int64_t> live{0}, blocks{0}, peak{0}, limit{INT64_MAX};
 
-int64_t mapped_size(int64_t bytes) { return (bytes + kHeader + kHugePage - 1) / kHugePage * kHugePage; }
+int64_t mapped_size(int64_t bytes) {
+  int64_t page = bytes >= kHuge ? kHugePage : kPage;
+  return (bytes + kHeader + page - 1) / page * page;
+}
 }  // namespace
 
 extern "C" {
@@ -31,7 +36,7 @@ sk_ptr sk_alloc(int64_t bytes) {
   if (bytes >= kMapped) {
     void* pages = mmap(nullptr, mapped_size(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     raw = pages == MAP_FAILED ? nullptr : static_cast<char*>(pages);
-    if (raw) madvise(raw, mapped_size(bytes), MADV_HUGEPAGE);
+    if (raw && bytes >= kHuge) madvise(raw, mapped_size(bytes), MADV_HUGEPAGE);
   } else {
     int64_t size = (bytes + kHeader + 63) / 64 * 64;
     raw = static_cast<char*>(std::aligned_alloc(64, size));
