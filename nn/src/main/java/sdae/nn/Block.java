@@ -6,6 +6,7 @@ import java.util.stream.Stream;
 import sdae.tensor.Checks;
 import sdae.tensor.Parameter;
 import sdae.tensor.Shape;
+import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
 import sdae.tensor.op.AttentionOp;
 
@@ -41,12 +42,14 @@ public final class Block {
         fc2 = Linear.of(prefix + ".mlp.fc2", mlpWidth, width);
     }
 
-    /** x [B, N, D] to the same; the scales [B] are nullable. Without recording, its temporaries are freed at once. */
+    /**
+     * x [B, N, D] to the same; the scales [B] are nullable. Without recording, its temporaries are freed at once; recording, they
+     * are kept or {@linkplain Tape#recomputable computed again}, as the step's arena says.
+     */
     public Tensor forward(Tensor x, Tensor attentionScale, Tensor mlpScale) {
-        if (x.tape().recording()) {
-            return mlp(attention(x, attentionScale, UnaryOperator.identity()), mlpScale);
-        }
-        return x.tape().scoped(() -> mlp(attention(x, attentionScale, UnaryOperator.identity()), mlpScale));
+        UnaryOperator<Tensor> body = in -> mlp(attention(in, attentionScale, UnaryOperator.identity()), mlpScale);
+        Tape tape = x.tape();
+        return tape.recording() ? tape.recomputable(x, body) : tape.scoped(() -> body.apply(x));
     }
 
     /** Queries, keys and values of the tokens x [B, N, D]: [B, N, 3, H, Dh]. */

@@ -124,6 +124,11 @@ final class Keys {
         number("train.epochs", 6, "passes over the data");
         integer("train.steps", 0, "updates; 0: from train.epochs");
         number("train.warmup_epochs", 0.6, "of linear warm-up");
+        quiet(
+                Key.Type.FLAG,
+                "train.recompute",
+                false,
+                "compute each block a second time in the backward pass: less memory, same results, a fourth more time");
         quiet(Key.Type.INTEGER, "log.every", 10L, "steps between rows of metrics.csv");
         quiet(Key.Type.NUMBER, "eval.every_epochs", 1.0, "epochs between evaluations; 0: only before and after");
         quiet(Key.Type.FLAG, "eval.run", true, "evaluate at all");

@@ -87,7 +87,7 @@ final class Finetuning implements Task {
                 config.number("optim.beta2"),
                 config.number("optim.eps"));
         inputs = new FinetuneInputs(backend, config, classes);
-        arena = new Arena(backend);
+        arena = new Arena(backend).recomputing(config.flag("train.recompute"));
         loss = Tensor.persistent(backend, DType.F32, 1);
         updater = new Updater(config, backend, adamw, loss, inputs::set, this::addGradients);
     }

@@ -35,7 +35,7 @@ final class Trainer implements AutoCloseable {
                 config.number("optim.beta1"),
                 config.number("optim.beta2"),
                 config.number("optim.eps"));
-        arena = new Arena(backend);
+        arena = new Arena(backend).recomputing(config.flag("train.recompute"));
         inputs = new StepInputs(backend, config);
         loss = Tensor.persistent(backend, DType.F32, 1);
         updater = new Updater(config, backend, adamw, loss, inputs::set, this::addGradients);

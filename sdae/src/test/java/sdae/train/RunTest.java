@@ -138,6 +138,25 @@ class RunTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"f32", "bf16"})
+    void computingBlocksAgainGivesTheSameBitsInLessMemory(String dtype) throws IOException {
+        String[] deep = {"model.depth=6", "model.dtype=" + dtype};
+        Path kept = folder.resolve("kept");
+        Path again = folder.resolve("again");
+        run(config(deep), kept, false, () -> null);
+        run(config(with(deep, "train.recompute=true")), again, false, () -> null);
+        assertEquals(weights(kept, 7), weights(again, 7));
+        assertEquals(losses(kept), losses(again));
+        double kib = arenaBytes(kept) / 1024;
+        assertTrue(arenaBytes(again) / 1024 < 0.6 * kib, arenaBytes(again) / 1024 + " KiB of " + kib);
+    }
+
+    private static double arenaBytes(Path run) throws IOException {
+        String summary = Files.readString(run.resolve("summary.json"));
+        return Double.parseDouble(summary.replaceFirst("(?s).*\"arena_bytes\"\\s*:\\s*([0-9]+).*", "$1"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"f32", "bf16"})
     void aThousandStepsOnManyThreadsAllocateNothingAfterTheSecond(String dtype) throws IOException {
         List<Long> live = new ArrayList<>();
         Supplier<String> watch = () -> {

@@ -13,6 +13,7 @@ public final class Arena implements AutoCloseable {
 
     private final Backend backend;
     private final boolean poison;
+    private boolean recomputes;
     private final SlabLayout layout = new SlabLayout();
     /** Blocks that lie behind the slab's end, by address, and where in a larger slab they would lie. */
     private final Map<Long, Long> overflow = new HashMap<>();
@@ -30,6 +31,16 @@ public final class Arena implements AutoCloseable {
     public Arena(Backend backend, boolean poison) {
         this.backend = backend;
         this.poison = poison;
+    }
+
+    /** Whether its steps run what {@link Tape#recomputable} is given a second time, to keep less. */
+    public Arena recomputing(boolean yes) {
+        recomputes = yes;
+        return this;
+    }
+
+    boolean recomputes() {
+        return recomputes;
     }
 
     /**

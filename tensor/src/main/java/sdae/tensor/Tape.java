@@ -6,6 +6,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 /**
  * One step: hands out its tensors, lists its ops in execution order, walks them back once, and frees blocks as it goes.
@@ -132,6 +133,37 @@ public final class Tape implements AutoCloseable {
         } finally {
             scopes--;
         }
+    }
+
+    /**
+     * body(x), all of whose tensors may be computed anew: where the arena is {@link Arena#recomputing}, only the result is kept,
+     * and the backward runs body again to walk it (gradient checkpointing: Chen et al. 2016, arXiv:1604.06174).
+     *
+     * @param body gives the same values each time; x is the only tensor it reads that needs a gradient, parameters apart
+     */
+    public Tensor recomputable(Tensor x, UnaryOperator<Tensor> body) {
+        if (!recording() || !arena.recomputes()) {
+            return body.apply(x);
+        }
+        Tensor y = scoped(() -> body.apply(x));
+        return record(new Recomputed(this, x, body), y, true);
+    }
+
+    /** A tape beside this one for a part of its step, walked back by itself. */
+    Tape beside() {
+        return new Tape(arena, step);
+    }
+
+    /** A gradient that a tape {@link #beside} has left at x, as a tensor of this one; x has none then. */
+    Tensor takeGradient(Tensor x) {
+        Tensor gradient = gradient(x);
+        if (gradient == null) {
+            return null;
+        }
+        Block block = gradient.block();
+        x.block().gradient = null;
+        blocks.add(block);
+        return new Tensor(block, gradient.offset(), x.shape(), gradient.dtype(), this, backend());
     }
 
     /** Whether ops are recorded now: false inside {@link #scoped}. */

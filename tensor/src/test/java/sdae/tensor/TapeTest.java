@@ -101,6 +101,73 @@ class TapeTest {
         assertEquals(live.get(2), backend.liveBytes());
     }
 
+    /** The third step's gradient at x behind 4 layers t -> 2t + t, x being doubled before or added after them. */
+    private float[] layers(Arena arena, boolean before, boolean after) {
+        for (int step = 0; ; step++) {
+            try (Tape tape = arena.open()) {
+                Tensor x = tape.variable(tape.of(new float[] {1, 2, 3, 4}, 2, 2));
+                Tensor y = before ? Twice.apply(x) : x;
+                for (int i = 0; i < 4; i++) {
+                    y = tape.recomputable(y, t -> Add.apply(Twice.apply(t), t));
+                }
+                y = after ? Add.apply(y, x) : y;
+                tape.seed(y, tape.of(new float[] {1, -1, 2, 0.5f}, 2, 2));
+                tape.backward();
+                if (step == 2) {
+                    return tape.gradient(x).toFloats();
+                }
+            }
+        }
+    }
+
+    @Test
+    void whatIsComputedAgainHasTheSameGradients() {
+        try (Arena again = new Arena(backend, true).recomputing(true)) {
+            for (boolean before : new boolean[] {false, true}) {
+                for (boolean after : new boolean[] {false, true}) {
+                    float scale = (before ? 162 : 81) + (after ? 1 : 0);
+                    float[] expected = {scale, -scale, 2 * scale, scale / 2};
+                    assertArrayEquals(expected, layers(arena, before, after));
+                    assertArrayEquals(expected, layers(again, before, after));
+                }
+            }
+        }
+    }
+
+    @Test
+    void aSharedInputOfWhatIsComputedAgainGetsBothGradients() {
+        try (Arena again = new Arena(backend, true).recomputing(true);
+                Tape tape = again.open()) {
+            Tensor x = tape.variable(tape.of(new float[] {1, 2}, 2));
+            Tensor left = tape.recomputable(x, Twice::apply);
+            Tensor right = tape.recomputable(x, t -> Twice.apply(Twice.apply(t)));
+            tape.seed(Add.apply(left, right), tape.of(new float[] {1, 10}, 2));
+            tape.backward();
+            assertArrayEquals(new float[] {6, 60}, tape.gradient(x).toFloats());
+        }
+    }
+
+    @Test
+    void whatIsComputedAgainIsNotKept() {
+        int depth = 50;
+        int bytes = 4096;
+        for (boolean recomputes : new boolean[] {false, true}) {
+            try (Arena other = new Arena(backend, true).recomputing(recomputes)) {
+                try (Tape tape = other.open()) {
+                    Tensor y = tape.variable(tape.of(new float[bytes / 4], bytes / 4));
+                    for (int i = 0; i < depth; i++) {
+                        y = tape.recomputable(y, t -> Twice.apply(Twice.apply(Twice.apply(t))));
+                    }
+                    tape.seed(y, tape.of(new float[bytes / 4], bytes / 4));
+                    tape.backward();
+                }
+                long most = (recomputes ? depth + 7L : 3L * depth + 4) * bytes;
+                assertTrue(other.slabBytes() <= most, other.slabBytes() + " of " + most);
+                assertEquals(recomputes, other.slabBytes() < 2L * depth * bytes);
+            }
+        }
+    }
+
     @Test
     void backwardReusesWhatItFreed() {
         int depth = 50;
