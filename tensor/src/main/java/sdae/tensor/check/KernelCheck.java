@@ -91,7 +91,8 @@ public final class KernelCheck {
         return found;
     }
 
-    private static Map<String, double[]> outputs(KernelCase tested, Backend device, Values inputs) {
+    /** What the kernel writes, by name. */
+    static Map<String, double[]> outputs(KernelCase tested, Backend device, Values inputs) {
         Map<String, double[]> outputs = new TreeMap<>();
         try (KernelCase.Loaded loaded = tested.load(device, inputs)) {
             loaded.run();

@@ -1,11 +1,14 @@
 package sdae.tensor.check;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.reflect.Method;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
@@ -46,6 +49,24 @@ class KernelCasesTest {
                     KernelCheck.Outcome outcome = KernelCheck.check(tested, device, device);
                     assertTrue(outcome.ok(), isa + ", " + tested + ": " + outcome.fault());
                     assertEquals(0, outcome.peer(), isa + ", " + tested);
+                }
+            }
+        });
+    }
+
+    /** Levels above avx512 differ in products of bf16 alone. */
+    @Test
+    void f32KernelsGiveTheSameBitsOnEveryLevelFromAvx512On() {
+        Map<String, Map<String, double[]>> first = new HashMap<>();
+        OpCheck.forEachIsa(isa -> {
+            if (!isa.startsWith("avx512") && !isa.equals("amx")) {
+                return;
+            }
+            for (KernelCase tested : KernelCases.small(DType.F32)) {
+                Map<String, double[]> outputs = KernelCheck.outputs(tested, cpu, tested.inputs());
+                Map<String, double[]> before = first.putIfAbsent(tested.toString(), outputs);
+                if (before != null) {
+                    outputs.forEach((name, values) -> assertArrayEquals(before.get(name), values, isa + ", " + tested));
                 }
             }
         });
