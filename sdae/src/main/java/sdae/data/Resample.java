@@ -104,10 +104,11 @@ final class Resample {
         if (image.memory().isDirect()) {
             in = new Pointer(image.memory()).address() + corner;
         } else {
+            byte[] array = image.pixels(); // short rows are copied faster from it than from a ByteBuffer
             int row = box.width * channels;
             pixels.reserve(down.end - down.begin, row);
             for (int y = down.begin; y < down.end; y++) {
-                pixels.bytes.put((y - down.begin) * row, image.memory(), corner + y * pitch, row);
+                pixels.bytes.put((y - down.begin) * row, array, corner + y * pitch, row);
             }
             in = pixels.address - Math.multiplyExact(down.begin, row);
             pitch = row;
