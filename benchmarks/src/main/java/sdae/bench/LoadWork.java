@@ -3,6 +3,7 @@ package sdae.bench;
 import java.util.List;
 import java.util.Map;
 import sdae.data.ImageDecoder;
+import sdae.data.NativeBuffer;
 import sdae.data.Normalization;
 import sdae.data.RandomResizedCrop;
 import sdae.tensor.Philox;
@@ -15,6 +16,7 @@ final class LoadWork implements Work {
     private final List<byte[]> files;
     private final ImageDecoder decoder = ImageDecoder.preferred();
     private final RandomResizedCrop crop;
+    private final NativeBuffer pixels = new NativeBuffer();
     private final float[] out;
     private int runs;
 
@@ -29,7 +31,7 @@ final class LoadWork implements Work {
     public void run() {
         int i = runs++;
         crop.apply(
-                decoder.decode(files.get(i % Pictures.COUNT), "picture " + i % Pictures.COUNT),
+                decoder.decode(files.get(i % Pictures.COUNT), "picture " + i % Pictures.COUNT, pixels),
                 out,
                 0,
                 new Philox(3, Philox.Purpose.CROP, 0, i));

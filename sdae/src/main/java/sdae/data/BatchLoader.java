@@ -57,7 +57,8 @@ public final class BatchLoader implements AutoCloseable {
     private final int badLimit;
     private final int claim;
     private final RawImage[] cache;
-    private final AtomicLong cacheLeft;
+    private final AtomicLong cacheLeft; // below 0: full
+    private final NativeBuffer callersPixels = new NativeBuffer(); // with 0 workers
     private final Set<Integer> bad = ConcurrentHashMap.newKeySet();
     private final List<Thread> threads = new ArrayList<>();
     private final Object lock = new Object();
@@ -73,6 +74,14 @@ public final class BatchLoader implements AutoCloseable {
 
     /** Starts the workers. @throws IllegalArgumentException if a setting is out of range, or the source is too small for one batch */
     public BatchLoader(ImageSource source, Augment augment, Settings settings) {
+        this(
+                source,
+                augment,
+                settings,
+                Math.min(CACHE_BYTES, Runtime.getRuntime().maxMemory() / 4));
+    }
+
+    BatchLoader(ImageSource source, Augment augment, Settings settings, long cacheBytes) {
         check(source, settings);
         this.source = source;
         this.augment = augment;
@@ -87,8 +96,7 @@ public final class BatchLoader implements AutoCloseable {
         this.badLimit = Math.max(1, Math.min(1000, size / 1000));
         this.claim = Math.max(1, Math.min(MAX_CLAIM, batch / (4 * Math.max(1, settings.workers))));
         this.cache = source.inMemory() ? null : new RawImage[size];
-        this.cacheLeft =
-                new AtomicLong(Math.min(CACHE_BYTES, Runtime.getRuntime().maxMemory() / 4));
+        this.cacheLeft = new AtomicLong(cacheBytes);
         this.epoch = settings.startEpoch;
         this.step = settings.startStep;
         for (int i = 0; i < (settings.workers == 0 ? 1 : BUFFERS); i++) {
@@ -145,7 +153,7 @@ public final class BatchLoader implements AutoCloseable {
         if (settings.workers == 0) {
             Claim part;
             while ((part = claim(false)) != null) {
-                fill(part);
+                fill(part, callersPixels);
             }
         }
         synchronized (lock) {
@@ -263,19 +271,20 @@ public final class BatchLoader implements AutoCloseable {
     }
 
     private void work() {
+        NativeBuffer pixels = new NativeBuffer();
         Claim part;
         while ((part = claim(true)) != null) {
-            fill(part);
+            fill(part, pixels);
         }
     }
 
-    private void fill(Claim part) {
+    private void fill(Claim part, NativeBuffer pixels) {
         Batch batch = part.batch;
         RuntimeException failure = null;
         Error error = null;
         try {
             for (int row = part.from; row < part.to; row++) {
-                fill(batch, row);
+                fill(batch, row, pixels);
             }
         } catch (RuntimeException e) {
             failure = e;
@@ -290,13 +299,13 @@ public final class BatchLoader implements AutoCloseable {
         }
     }
 
-    private void fill(Batch batch, int row) {
+    private void fill(Batch batch, int row, NativeBuffer pixels) {
         int wanted = batch.order[batch.step * settings.batchSize + row];
         int id = wanted;
         RawImage image = null;
         while (image == null) {
             try {
-                image = read(id);
+                image = read(id, pixels);
             } catch (BadImageException e) {
                 id = replace(id, e);
             }
@@ -326,19 +335,21 @@ public final class BatchLoader implements AutoCloseable {
         return (id + 1) % source.size();
     }
 
-    private RawImage read(int id) {
+    /** Image id, from the cache or for it; once the cache is full, one that lasts until pixels is used again. */
+    private RawImage read(int id, NativeBuffer pixels) {
         if (cache == null) {
             return source.read(id);
         }
         RawImage image = cache[id]; // a race is harmless: images are immutable and equal
-        if (image == null) {
-            image = source.read(id);
-            int bytes = image.pixels().length;
-            if (cacheLeft.addAndGet(-bytes) >= 0) {
-                cache[id] = image;
-            } else {
-                cacheLeft.addAndGet(bytes);
-            }
+        if (image != null) {
+            return image;
+        }
+        if (cacheLeft.get() < 0) {
+            return source.read(id, pixels);
+        }
+        image = source.read(id);
+        if (cacheLeft.addAndGet(-image.memory().capacity()) >= 0) {
+            cache[id] = image;
         }
         return image;
     }

@@ -71,6 +71,11 @@ final class FileSource implements ImageSource {
 
     @Override
     public RawImage read(int i) {
+        return read(i, null);
+    }
+
+    @Override
+    public RawImage read(int i, NativeBuffer memory) {
         Entry entry = entries.get(i);
         String path = where + "/" + entry.name();
         if (entry.size() == 0) {
@@ -97,7 +102,7 @@ final class FileSource implements ImageSource {
                     System.Logger.Level.WARNING,
                     Printable.of(path) + ": the suffix does not match the content; content decides (said once)");
         }
-        return decoder.decode(bytes, path);
+        return decoder.decode(bytes, path, memory);
     }
 
     @Override

@@ -28,6 +28,11 @@ public interface ImageSource extends AutoCloseable {
      */
     RawImage read(int i);
 
+    /** As {@link #read(int)}, but the pixels may be put into {@code memory}: the image lasts until that is used again. */
+    default RawImage read(int i, NativeBuffer memory) {
+        return read(i);
+    }
+
     /** {@code count:SHA-256} of the sorted names and sizes (of the contents where those lie in memory): tells data sets apart. */
     String fingerprint();
 

@@ -15,7 +15,7 @@ import javax.imageio.stream.MemoryCacheImageInputStream;
 public final class JavaDecoder implements ImageDecoder {
 
     @Override
-    public RawImage decodeJpeg(JpegFile jpeg, String path) {
+    public RawImage decodeJpeg(JpegFile jpeg, String path, NativeBuffer memory) {
         Iterator<ImageReader> readers = ImageIO.getImageReadersByFormatName("jpeg");
         if (!readers.hasNext()) {
             throw new IllegalStateException(

@@ -23,7 +23,7 @@ final class PreferredDecoder implements ImageDecoder {
     }
 
     @Override
-    public RawImage decodeJpeg(JpegFile jpeg, String path) {
-        return Holder.DECODER.decodeJpeg(jpeg, path);
+    public RawImage decodeJpeg(JpegFile jpeg, String path, NativeBuffer memory) {
+        return Holder.DECODER.decodeJpeg(jpeg, path, memory);
     }
 }

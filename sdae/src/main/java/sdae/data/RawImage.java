@@ -1,21 +1,38 @@
 package sdae.data;
 
+import java.nio.ByteBuffer;
+
 /**
- * A decoded image: {@code pixels[(y * width + x) * channels + c]}, unsigned bytes, 1 (grey) or 3 (red, green, blue) channels.
- * The array is shared, never written after construction.
+ * A decoded image: {@code memory[(y * width + x) * channels + c]}, unsigned bytes, 1 (grey) or 3 (red, green, blue) channels.
+ * Never written after construction, unless a {@link NativeBuffer} was given to the decoder and is used again. Memory
+ * outside the heap is read in place by kernels.
  */
-@SuppressWarnings("ArrayRecordComponent") // a view of memory, not a value: never compared
-public record RawImage(int width, int height, int channels, byte[] pixels) {
+public record RawImage(int width, int height, int channels, ByteBuffer memory) {
+
+    /** An image in an array, which is shared. */
+    public RawImage(int width, int height, int channels, byte[] pixels) {
+        this(width, height, channels, ByteBuffer.wrap(pixels));
+    }
 
     public RawImage {
         if (width < 1 || height < 1 || (channels != 1 && channels != 3)) {
             throw new IllegalArgumentException("rawImage: size must be positive and channels 1 or 3, but it is ["
                     + height + ", " + width + ", " + channels + "]");
         }
-        if (pixels.length != (long) width * height * channels) {
+        if (memory.capacity() != (long) width * height * channels) {
             throw new IllegalArgumentException("rawImage: pixels must hold [" + height + ", " + width + ", " + channels
-                    + "], but has " + pixels.length + " bytes");
+                    + "], but has " + memory.capacity() + " bytes");
         }
+    }
+
+    /** The image's array, which is shared; a copy of memory outside the heap, or of a part of an array. */
+    public byte[] pixels() {
+        if (memory.hasArray() && memory.arrayOffset() == 0 && memory.array().length == memory.capacity()) {
+            return memory.array();
+        }
+        byte[] copy = new byte[memory.capacity()];
+        memory.get(0, copy);
+        return copy;
     }
 
     /**
@@ -29,6 +46,7 @@ public record RawImage(int width, int height, int channels, byte[] pixels) {
             return this;
         }
         int count = width * height;
+        byte[] pixels = pixels();
         byte[] out = new byte[Math.multiplyExact(count, wanted)];
         if (channels == 1) {
             for (int i = 0, o = 0; i < count; i++, o += 3) {
@@ -51,6 +69,7 @@ public record RawImage(int width, int height, int channels, byte[] pixels) {
         boolean swap = orientation >= 5;
         int outWidth = swap ? height : width;
         int outHeight = swap ? width : height;
+        byte[] pixels = pixels();
         byte[] out = new byte[pixels.length];
         for (int y = 0, o = 0; y < outHeight; y++) {
             for (int x = 0; x < outWidth; x++) {

@@ -1,9 +1,6 @@
 package sdae.data;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.FloatBuffer;
-import java.nio.IntBuffer;
+import java.lang.ref.Reference;
 import org.bytedeco.javacpp.Pointer;
 import sdae.kernels.Kernels;
 import sdae.kernels.Native;
@@ -19,9 +16,9 @@ final class Resample {
 
     private final Taps down = new Taps();
     private final Taps across = new Taps();
-    private final Buffer pixels = new Buffer();
-    private final Buffer planes = new Buffer();
-    private final Buffer affine = new Buffer();
+    private final NativeBuffer pixels = new NativeBuffer();
+    private final NativeBuffer planes = new NativeBuffer();
+    private final NativeBuffer affine = new NativeBuffer();
 
     Resample() {
         Kernels.load();
@@ -37,29 +34,10 @@ final class Resample {
         }
     }
 
-    /** Memory outside the heap that a kernel may see; it goes when this object does. Arrays would have to be copied whole. */
-    private static final class Buffer {
-        ByteBuffer bytes = ByteBuffer.allocateDirect(0);
-        IntBuffer ints;
-        FloatBuffer floats;
-        long address;
-
-        void reserve(int count, int size) {
-            int wanted = Math.multiplyExact(count, size);
-            if (address != 0 && bytes.capacity() >= wanted) {
-                return;
-            }
-            bytes = ByteBuffer.allocateDirect(wanted).order(ByteOrder.nativeOrder());
-            ints = bytes.asIntBuffer();
-            floats = bytes.asFloatBuffer();
-            address = new Pointer(bytes).address();
-        }
-    }
-
     /** The kernel's taps for each output of an axis: first input and number of inputs; {@code stride} weights each. */
     private static final class Taps {
-        final Buffer spans = new Buffer();
-        final Buffer weights = new Buffer();
+        final NativeBuffer spans = new NativeBuffer();
+        final NativeBuffer weights = new NativeBuffer();
         private double[] taps = new double[0];
         int stride;
         int begin;
@@ -120,32 +98,44 @@ final class Resample {
         int channels = image.channels();
         down.fill(box.height, window.height, window.top, window.rows);
         across.fill(box.width, window.width, window.left, window.columns);
-        int pitch = box.width * channels;
-        int first = Math.multiplyExact(down.begin, pitch);
-        pixels.reserve(down.end - down.begin, pitch);
-        for (int y = down.begin; y < down.end; y++) {
-            int from = ((box.y + y) * image.width() + box.x) * channels;
-            pixels.bytes.put((y - down.begin) * pitch, image.pixels(), from, pitch);
+        int pitch = image.width() * channels;
+        int corner = box.y * pitch + box.x * channels;
+        long in;
+        if (image.memory().isDirect()) {
+            in = new Pointer(image.memory()).address() + corner;
+        } else {
+            byte[] array = image.pixels(); // short rows are copied faster from it than from a ByteBuffer
+            int row = box.width * channels;
+            pixels.reserve(down.end - down.begin, row);
+            for (int y = down.begin; y < down.end; y++) {
+                pixels.bytes.put((y - down.begin) * row, array, corner + y * pitch, row);
+            }
+            in = pixels.address - Math.multiplyExact(down.begin, row);
+            pitch = row;
         }
         affine.reserve(2 * channels, Float.BYTES);
         affine.floats.put(0, scale, 0, channels).put(channels, shift, 0, channels);
         int count = channels * window.rows * window.columns;
         planes.reserve(count, Float.BYTES);
-        Native.sk_resample(
-                planes.address,
-                pixels.address - first,
-                down.spans.address,
-                down.weights.address,
-                across.spans.address,
-                across.weights.address,
-                affine.address,
-                pitch,
-                channels,
-                window.rows,
-                window.columns,
-                down.stride,
-                across.stride,
-                mirrored ? 1 : 0);
+        try {
+            Native.sk_resample(
+                    planes.address,
+                    in,
+                    down.spans.address,
+                    down.weights.address,
+                    across.spans.address,
+                    across.weights.address,
+                    affine.address,
+                    pitch,
+                    channels,
+                    window.rows,
+                    window.columns,
+                    down.stride,
+                    across.stride,
+                    mirrored ? 1 : 0);
+        } finally {
+            Reference.reachabilityFence(image); // the kernel has its memory by address only
+        }
         planes.floats.get(0, out, offset, count);
     }
 }

@@ -48,6 +48,11 @@ final class SubsetSource implements ImageSource {
     }
 
     @Override
+    public RawImage read(int i, NativeBuffer memory) {
+        return parent.read(indices[i], memory);
+    }
+
+    @Override
     public boolean inMemory() {
         return parent.inMemory();
     }

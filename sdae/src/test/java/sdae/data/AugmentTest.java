@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import sdae.kernels.Kernels;
@@ -104,12 +105,21 @@ class AugmentTest {
                         Arrays.fill(expected, 7);
                         rounded(image, box, window, mirrored, scale, shift, expected, 3);
                         assertArrayEquals(expected, out, isa + " " + Arrays.toString(c) + " " + kind);
+                        Arrays.fill(out, 7);
+                        new Resample().resize(outsideTheHeap(image), box, window, mirrored, scale, shift, out, 3);
+                        assertArrayEquals(expected, out, isa + " in place " + Arrays.toString(c) + " " + kind);
                     }
                 }
             }
         } finally {
             Kernels.useIsa(used);
         }
+    }
+
+    private static RawImage outsideTheHeap(RawImage image) {
+        byte[] pixels = image.pixels();
+        ByteBuffer memory = ByteBuffer.allocateDirect(pixels.length).put(0, pixels);
+        return new RawImage(image.width(), image.height(), image.channels(), memory);
     }
 
     private static void rounded(

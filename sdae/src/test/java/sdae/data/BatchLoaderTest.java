@@ -6,8 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.awt.image.BufferedImage;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -79,6 +84,98 @@ class BatchLoaderTest {
         assertEquals(expected, run(BatchLoader.Settings.of(8, 7, 1), 20));
         assertEquals(expected, run(BatchLoader.Settings.of(8, 7, 3), 20));
         assertFalse(expected.equals(run(BatchLoader.Settings.of(8, 8, 0), 20)));
+    }
+
+    /** JPEGs of several sizes, grey among them, and which buffers they were decoded into. */
+    private record Jpegs(Set<NativeBuffer> buffers, AtomicInteger decoded, List<byte[]> files) implements ImageSource {
+        static Jpegs fresh() {
+            List<byte[]> files = new ArrayList<>();
+            for (int i = 0; i < 12; i++) {
+                int type = i % 4 == 0 ? BufferedImage.TYPE_BYTE_GRAY : BufferedImage.TYPE_INT_RGB;
+                files.add(TestImages.encode(TestImages.picture(20 + 7 * i, 60 - 3 * i, type), "jpeg"));
+            }
+            return new Jpegs(ConcurrentHashMap.newKeySet(), new AtomicInteger(), files);
+        }
+
+        @Override
+        public int size() {
+            return files.size();
+        }
+
+        @Override
+        public String name(int i) {
+            return "image-" + i;
+        }
+
+        @Override
+        public int label(int i) {
+            return i;
+        }
+
+        @Override
+        public List<String> classes() {
+            return List.of();
+        }
+
+        @Override
+        public RawImage read(int i) {
+            return read(i, null);
+        }
+
+        @Override
+        public RawImage read(int i, NativeBuffer memory) {
+            if (memory != null) {
+                buffers.add(memory);
+            }
+            decoded.incrementAndGet();
+            return ImageDecoder.preferred().decode(files.get(i), name(i), memory);
+        }
+
+        @Override
+        public String fingerprint() {
+            return "test";
+        }
+    }
+
+    private static List<float[]> images(Jpegs source, int channels, int workers, long cacheBytes) {
+        Normalization norm =
+                channels == 1 ? new Normalization(new float[] {0.4f}, new float[] {0.2f}) : Normalization.imageNet();
+        List<float[]> images = new ArrayList<>();
+        try (BatchLoader loader = new BatchLoader(
+                source,
+                new RandomResizedCrop(16, 24, norm, 0.2, 1),
+                BatchLoader.Settings.of(4, 7, workers),
+                cacheBytes)) {
+            for (int i = 0; i < 30; i++) {
+                Batch b = loader.next();
+                images.add(b.images().clone());
+                b.release();
+            }
+        }
+        return images;
+    }
+
+    @Test
+    void pastTheCacheEachWorkerHasOneBufferAndTheBatchesStayTheSame() {
+        for (int channels : new int[] {1, 3}) {
+            Jpegs cached = Jpegs.fresh();
+            List<float[]> expected = images(cached, channels, 0, Long.MAX_VALUE);
+            assertEquals(12, cached.decoded.get());
+            assertEquals(Set.of(), cached.buffers);
+            for (int workers : new int[] {0, 1, 3}) {
+                for (long cacheBytes : new long[] {-1, 20_000}) {
+                    Jpegs source = Jpegs.fresh();
+                    List<float[]> got = images(source, channels, workers, cacheBytes);
+                    for (int i = 0; i < expected.size(); i++) {
+                        assertArrayEquals(expected.get(i), got.get(i));
+                    }
+                    assertTrue(
+                            !source.buffers.isEmpty() && source.buffers.size() <= Math.max(1, workers),
+                            workers + " workers: " + source.buffers.size());
+                    assertTrue(source.decoded.get() > 12, "nothing was decoded again");
+                }
+            }
+        }
     }
 
     @Test

@@ -2,6 +2,7 @@ package sdae.data;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -11,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.zip.CRC32;
+import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.Test;
 
 class DecoderTest {
@@ -150,51 +152,19 @@ class DecoderTest {
         throw new AssertionError("the test found no frame header");
     }
 
+    /** The JPEG with an EXIF segment that says how to turn it. */
+    private static byte[] turned(byte[] file, int orientation) {
+        ByteBuffer out = ByteBuffer.allocate(file.length + 36).put(file, 0, 2);
+        out.putShort((short) 0xffe1).putShort((short) 34).put("Exif\0\0MM\0*".getBytes(StandardCharsets.US_ASCII));
+        out.putInt(8).putShort((short) 1); // one entry at 8: tag 274, one short
+        out.putShort((short) 0x0112).putShort((short) 3).putInt(1).putShort((short) orientation);
+        return out.position(38).put(file, 2, file.length - 2).array();
+    }
+
     @Test
     void exifOrientationTurnsTheImageUpright() {
         byte[] file = TestImages.jpeg(24, 16);
-        byte[] exif = {
-            (byte) 0xff,
-            (byte) 0xe1,
-            0,
-            34,
-            'E',
-            'x',
-            'i',
-            'f',
-            0,
-            0,
-            'M',
-            'M',
-            0,
-            42,
-            0,
-            0,
-            0,
-            8,
-            0,
-            1,
-            1,
-            0x12,
-            0,
-            3,
-            0,
-            0,
-            0,
-            1,
-            0,
-            6,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0
-        };
-        byte[] turned = new byte[file.length + exif.length];
-        System.arraycopy(file, 0, turned, 0, 2);
-        System.arraycopy(exif, 0, turned, 2, exif.length);
-        System.arraycopy(file, 2, turned, 2 + exif.length, file.length - 2);
+        byte[] turned = turned(file, 6);
         for (ImageDecoder decoder : DECODERS) {
             RawImage plain = decoder.decode(file, "x");
             RawImage upright = decoder.decode(turned, "x");
@@ -204,6 +174,90 @@ class DecoderTest {
                     assertEquals(plain.pixels()[((15 - x) * 24 + y) * 3], upright.pixels()[(y * 16 + x) * 3]);
                 }
             }
+        }
+    }
+
+    @Test
+    void aBufferUsedAgainGivesThePixelsThatAnArrayGets() {
+        BufferedImage colour = TestImages.picture(61, 47, BufferedImage.TYPE_INT_RGB);
+        BufferedImage grey = TestImages.picture(33, 64, BufferedImage.TYPE_BYTE_GRAY);
+        List<byte[]> files = List.of(
+                TestImages.jpeg(61, 47),
+                TestImages.encode(grey, "jpeg"),
+                TestImages.encode(colour, "jpeg", true),
+                turned(TestImages.jpeg(24, 16), 6),
+                TestImages.png(19, 15),
+                TestImages.encode(TestImages.picture(9, 5, BufferedImage.TYPE_USHORT_GRAY), "png"),
+                TestImages.encode(TestImages.picture(9, 5, BufferedImage.TYPE_BYTE_INDEXED), "png"),
+                TestImages.jpeg(80, 70),
+                TestImages.jpeg(1, 1));
+        for (ImageDecoder decoder : DECODERS) {
+            NativeBuffer memory = new NativeBuffer();
+            for (byte[] file : files) {
+                RawImage array = decoder.decode(file, "x");
+                byte[] before = array.pixels().clone();
+                RawImage image = decoder.decode(file, "x", memory);
+                assertEquals(
+                        List.of(array.width(), array.height(), array.channels()),
+                        List.of(image.width(), image.height(), image.channels()));
+                assertArrayEquals(before, image.pixels());
+                assertArrayEquals(before, array.pixels());
+            }
+        }
+    }
+
+    @Test
+    void openCvDecodesInPlaceWithoutNewMemory() {
+        NativeBuffer memory = new NativeBuffer();
+        byte[] large = TestImages.jpeg(80, 70);
+        RawImage first = DECODERS.get(1).decode(large, "x", memory);
+        long address = memory.address;
+        for (byte[] file : List.of(TestImages.jpeg(61, 47), large, TestImages.jpeg(1, 1))) {
+            RawImage image = DECODERS.get(1).decode(file, "x", memory);
+            assertTrue(image.memory().isDirect());
+            assertEquals(address, memory.address);
+            assertEquals(address, new Pointer(image.memory()).address());
+        }
+        assertTrue(first.memory().isDirect());
+    }
+
+    @Test
+    void aHugeImageDoesNotStayInTheBuffer() {
+        BufferedImage huge = new BufferedImage(4097, 4096, BufferedImage.TYPE_BYTE_GRAY);
+        NativeBuffer memory = new NativeBuffer();
+        assertFalse(DECODERS.get(1)
+                .decode(TestImages.encode(huge, "jpeg"), "x", memory)
+                .memory()
+                .isDirect());
+        assertEquals(0, memory.bytes.capacity());
+    }
+
+    @Test
+    void damageInPlaceIsRefusedAndTheBufferGoesOn() {
+        byte[] file = TestImages.jpeg(19, 15);
+        byte[] expected = DECODERS.get(1).decode(file, "x").pixels();
+        NativeBuffer memory = new NativeBuffer();
+        for (int bit = 0; bit < 8 * file.length; bit += 5) {
+            byte[] flipped = file.clone();
+            flipped[bit / 8] ^= (byte) (1 << (bit % 8));
+            RawImage array = null;
+            RawImage image = null;
+            try {
+                array = DECODERS.get(1).decode(flipped, "x");
+            } catch (BadImageException e) {
+                assertEquals("x", e.path());
+            }
+            try {
+                image = DECODERS.get(1).decode(flipped, "x", memory);
+            } catch (BadImageException e) {
+                assertEquals("x", e.path());
+            }
+            assertEquals(array == null, image == null, "bit " + bit);
+            if (array != null) {
+                assertArrayEquals(array.pixels(), image.pixels(), "bit " + bit);
+            }
+            assertArrayEquals(
+                    expected, DECODERS.get(1).decode(file, "x", memory).pixels());
         }
     }
 
