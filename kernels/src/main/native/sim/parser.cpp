@@ -1,8 +1,7 @@
-// parser.cpp: tokens to the syntax tree. Registers become numbers here (their names live in nested scopes); symbols,
-// labels and special registers stay names until the decoder.
-#include "ptx.h"
+// parser.cpp: tokens to the syntax tree: modules, functions, statements. Registers become numbers here (their names
+// live in nested scopes); symbols, labels and special registers stay names until the decoder.
+#include "parser_declarations.h"
 #include <algorithm>
-#include <cstring>
 
 namespace sim::ptx {
 namespace {
@@ -10,13 +9,6 @@ namespace {
 struct Registers {
   int first;
   uint64_t count;  // of %r<100>; 0 for a single name
-};
-
-struct Declaration {
-  std::string type, name;
-  uint32_t align = 0;
-  uint64_t elements = 1;
-  bool array = false, open = false;  // open: x[]
 };
 
 std::vector<std::string> split(std::string_view word) {
@@ -29,9 +21,9 @@ std::vector<std::string> split(std::string_view word) {
   return parts;
 }
 
-class Parser {
+class Parser : DeclarationParser {
  public:
-  explicit Parser(std::string_view source) : source_(source), tokens_(tokenize(source)) {}
+  explicit Parser(std::string_view source) : DeclarationParser(source) {}
 
   Module run() {
     while (now().kind != Token::end) top();
@@ -39,28 +31,6 @@ class Parser {
   }
 
  private:
-  const Lexeme& now() const { return tokens_[at_]; }
-  bool is(std::string_view text) const { return now().text == text && now().kind != Token::string; }
-  bool accept(std::string_view text) { return is(text) ? (at_++, true) : false; }
-  void expect(std::string_view text) {
-    if (!accept(text)) fail("expected '" + std::string(text) + "'");
-  }
-  [[noreturn]] void fail(const std::string& what) const {
-    syntax_error(now().line, what + ", but found '" + std::string(now().text) + "'");
-  }
-  std::string word() {
-    if (now().kind != Token::word) fail("expected a name");
-    return std::string(tokens_[at_++].text);
-  }
-  uint64_t integer() {
-    bool minus = accept("-");
-    if (now().kind != Token::integer) fail("expected an integer");
-    uint64_t v = tokens_[at_++].bits;
-    return minus ? -v : v;
-  }
-
-  // ---- module level ----
-
   void top() {
     std::string_view w = now().text;
     if (w == ".version" || w == ".target" || w == ".address_size") {
@@ -82,158 +52,6 @@ class Parser {
       }
     }
   }
-
-  void skip_line() {
-    int line = now().line;
-    while (now().kind != Token::end && now().line == line) at_++;
-  }
-  void skip_directive() {
-    if (is(".pragma")) {
-      while (!accept(";")) at_++;
-    } else {
-      skip_line();
-    }
-  }
-  void skip_section() {
-    while (!accept("{")) at_++;
-    for (int depth = 1; depth; at_++) {
-      if (now().kind == Token::end) fail("expected the end of .section");
-      depth += is("{") - is("}");
-    }
-  }
-
-  /** Attributes and type: .align 8 .b8 name[16] */
-  Declaration declaration() {
-    Declaration d;
-    for (;;) {
-      if (accept(".align")) {
-        d.align = static_cast<uint32_t>(integer());
-      } else if (accept(".ptr")) {
-        if (is(".global") || is(".const") || is(".shared") || is(".local")) at_++;
-        if (accept(".align")) integer();
-      } else if (now().kind == Token::word && now().text[0] == '.') {
-        d.type = word().substr(1);
-        if (!type_bytes(d.type)) syntax_error(now().line, "unsupported type or attribute ." + d.type);
-      } else {
-        break;
-      }
-    }
-    if (d.type.empty()) fail("expected a type");
-    name_and_size(d);
-    return d;
-  }
-
-  void name_and_size(Declaration& d) {
-    d.name = word();
-    d.elements = 1;
-    d.array = d.open = false;
-    while (accept("[")) {
-      d.array = true;
-      if (is("]")) {
-        d.open = true;
-      } else {
-        d.elements *= integer();
-      }
-      expect("]");
-    }
-    if (!d.align) d.align = type_bytes(d.type);
-  }
-
-  Local local(const Declaration& d, Space space) const {
-    Local l{d.name, space, 0, d.align, d.open, scope_};
-    uint64_t bytes = d.open ? 0 : d.elements * type_bytes(d.type);
-    if (bytes > 1u << 30) syntax_error(now().line, d.name + " is larger than 1 GiB");
-    l.size = static_cast<uint32_t>(bytes);
-    return l;
-  }
-
-  void variables(bool external) {
-    std::string space = word();
-    if (space != ".global" && space != ".const" && space != ".shared") {
-      at_--;
-      fail("unsupported directive");
-    }
-    Declaration d = declaration();
-    for (;;) {
-      if (space == ".shared") {
-        module_.shared.push_back(local(d, Space::shared));
-      } else {
-        variable(d, space == ".const", external);
-      }
-      if (!accept(",")) break;
-      name_and_size(d);
-    }
-    expect(";");
-  }
-
-  void variable(const Declaration& d, bool constant, bool external) {
-    if (external) fail("unsupported: .extern variable " + d.name + " (link the module first)");
-    Variable v;
-    v.name = d.name;
-    v.constant = constant;
-    v.align = d.align;
-    if (accept("=")) {
-      uint32_t unit = type_bytes(d.type);
-      initial_value(v, unit);
-      v.size = d.open ? v.init.size() : d.elements * unit;
-      if (v.init.size() > v.size) fail("too many initial values for " + d.name);
-      v.init.resize(v.size);
-    } else {
-      v.size = d.elements * type_bytes(d.type);
-    }
-    module_.variable_index[v.name] = static_cast<int>(module_.variables.size());
-    module_.variables.push_back(std::move(v));
-  }
-
-  void initial_value(Variable& v, uint32_t unit) {
-    if (accept("{")) {
-      if (accept("}")) return;
-      do initial_value(v, unit);
-      while (accept(","));
-      expect("}");
-      return;
-    }
-    uint64_t bits = 0;
-    if (now().kind == Token::word) {
-      bits = symbol_value(v);
-    } else {
-      bool minus = accept("-");
-      const Lexeme& l = tokens_[at_++];
-      bits = l.bits;
-      if (l.kind == Token::f64 && unit == 4) bits = single(bits);
-      if (minus) bits = l.kind == Token::integer ? -bits : bits ^ (1ull << (unit * 8 - 1));
-    }
-    for (uint32_t i = 0; i < unit; i++) v.init.push_back(static_cast<uint8_t>(bits >> (8 * i)));
-  }
-
-  /** name, name+4, generic(name)+4: the loader adds the address to the offset left in place. */
-  uint64_t symbol_value(Variable& v) {
-    std::string name = word();
-    if (name == "generic") {
-      expect("(");
-      name = word();
-      expect(")");
-    }
-    uint64_t offset = 0;
-    if (accept("+")) {
-      offset = integer();
-    } else if (accept("-")) {
-      offset = -integer();
-    }
-    v.address_of.emplace_back(v.init.size(), name);
-    return offset;
-  }
-
-  static uint64_t single(uint64_t bits) {
-    double d;
-    std::memcpy(&d, &bits, 8);
-    float f = static_cast<float>(d);
-    uint32_t u;
-    std::memcpy(&u, &f, 4);
-    return u;
-  }
-
-  // ---- functions ----
 
   void function() {
     Function f;
@@ -490,12 +308,7 @@ class Parser {
     return o;
   }
 
-  std::string_view source_;
-  std::vector<Lexeme> tokens_;
-  size_t at_ = 0;
-  Module module_;
   Function* function_ = nullptr;
-  int scope_ = 0;
   std::vector<std::map<std::string, Registers, std::less<>>> names_;  // by scope
 };
 
