@@ -19,6 +19,8 @@ import sdae.eval.Score;
 import sdae.io.AtomicFolder;
 import sdae.io.Disk;
 import sdae.io.Json;
+import sdae.io.Pace;
+import sdae.io.Progress;
 import sdae.model.Classifier.Pool;
 import sdae.tensor.Backend;
 import sdae.tensor.Devices;
@@ -153,9 +155,14 @@ final class EvalOptions {
         var source = training ? images.train() : images.test();
         int asked = training ? train : test;
         int limit = asked > 0 ? asked : preset;
-        return backbone == null
-                ? Features.pixels(config.model(), source, limit, images.normalization())
-                : Features.of(backbone, pooling.pool, source, limit, images.normalization());
+        Progress progress = new Progress(System.out);
+        Pace pace = new Pace(progress, training ? "training images" : "test images", () -> null)
+                .expect(Math.min(limit, source.size()));
+        Features features = backbone == null
+                ? Features.pixels(config.model(), source, limit, images.normalization(), pace::batch)
+                : Features.of(backbone, pooling.pool, source, limit, images.normalization(), pace::batch);
+        progress.clear();
+        return features;
     }
 
     /** Says which test images the training part holds too; returns how many. */

@@ -11,7 +11,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CancellationException;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import sdae.config.Config;
 import sdae.data.BatchLoader;
 import sdae.data.RunData;
@@ -21,6 +23,7 @@ import sdae.io.CsvLog;
 import sdae.io.Disk;
 import sdae.io.ExitCode;
 import sdae.io.Json;
+import sdae.io.Pace;
 import sdae.io.Progress;
 import sdae.io.RunLock;
 import sdae.io.TensorBoardWriter;
@@ -51,7 +54,7 @@ public final class Run implements AutoCloseable {
     private final Map<String, Object> summary = new LinkedHashMap<>();
     private long done;
     private long profiled;
-    private double secondsBefore;
+    private double trained;
 
     /** How a run ended. */
     public record Outcome(Path folder, boolean finished, long step, Map<String, Object> summary) {}
@@ -59,7 +62,7 @@ public final class Run implements AutoCloseable {
     /**
      * Prepares a new run in an empty folder, or one to be resumed from its last good checkpoint.
      *
-     * @param stop asked before every step: the name of the signal that has come, or null
+     * @param stop asked before every step and every batch of an evaluation: the name of the signal that has come, or null
      */
     public Run(Config config, Path folder, boolean resume, Progress progress, Supplier<String> stop)
             throws IOException {
@@ -138,8 +141,8 @@ public final class Run implements AutoCloseable {
         }
         task.restore(last.get());
         done = last.get().step();
-        secondsBefore = state.path("seconds").asDouble(0);
-        for (String key : task.carried()) {
+        trained = state.path("seconds").asDouble(0);
+        for (String key : carried()) {
             if (state.path(key).isNumber()) {
                 summary.put(key, state.path(key).asDouble());
             }
@@ -147,32 +150,56 @@ public final class Run implements AutoCloseable {
         progress.say("resuming " + folder + " after step " + done);
     }
 
+    private List<String> carried() {
+        return Stream.concat(task.carried().stream(), Stream.of("final_loss", "gflop_per_step"))
+                .toList();
+    }
+
     /** Trains to the end, or until a signal comes. */
     public Outcome train() throws IOException {
         checkpoints.preflight(task.checkpointBytes());
         long resumed = done == 0 ? -1 : done;
+        // The last evaluation is made again: no checkpoint holds all that the summary says of it.
+        long evaluated = done == plan.updates() ? done - 1 : resumed;
+        boolean finished;
         try (CsvLog metrics = CsvLog.open(disk, folder.resolve("metrics.csv"), METRICS, resumed);
-                CsvLog evals = CsvLog.open(disk, folder.resolve("evals.csv"), task.evalColumns(), resumed);
-                TensorBoardWriter board = TensorBoardWriter.open(disk, folder, done, Clock.systemUTC())) {
+                CsvLog evals = CsvLog.open(disk, folder.resolve("evals.csv"), task.evalColumns(), evaluated);
+                TensorBoardWriter board = TensorBoardWriter.open(disk, folder, resumed + 1, Clock.systemUTC())) {
             if (done == 0) {
-                before(evals, board);
+                task.describe(plan).forEach(progress::say);
             }
-            loop(metrics, evals, board);
+            finished = evaluate(evals, board) && loop(metrics, evals, board);
+            if (!finished) {
+                save();
+                writeProfile();
+                progress.say(stop.get() + ": saved after step " + done);
+            }
         }
-        boolean finished = done == plan.updates();
+        summary.put("train_seconds", trained);
         return new Outcome(folder, finished, done, finished ? finish() : summary);
     }
 
-    private void before(CsvLog evals, TensorBoardWriter board) throws IOException {
-        task.describe(plan).forEach(progress::say);
-        if (!config.flag("eval.run")) {
-            return;
+    /** Measures what the network is worth, if that is due and not known yet; false if a signal came first. */
+    private boolean evaluate(CsvLog evals, TensorBoardWriter board) throws IOException {
+        boolean first = done == 0;
+        boolean last = done == plan.updates();
+        boolean due = first || last || plan.passes(config.number("eval.every_epochs"), done);
+        if (!config.flag("eval.run") || !due || evals.lastStep() == done) {
+            return true;
         }
-        task.first(evaluate(evals, board), summary);
-    }
-
-    private Map<String, Double> evaluate(CsvLog evals, TensorBoardWriter board) throws IOException {
-        Map<String, Double> values = task.evaluate();
+        Map<String, Double> values;
+        try {
+            Pace pace = new Pace(progress, "evaluation", stop);
+            values = task.evaluate(pace);
+            if (first) {
+                task.first(values, summary, pace);
+            }
+        } catch (CancellationException e) {
+            return false;
+        }
+        if (last) {
+            task.last(values, summary);
+        }
         Object[] row = new Object[task.evalColumns().size()];
         Arrays.setAll(row, i -> values.get(task.evalColumns().get(i)));
         row[0] = plan.epochAt(done);
@@ -182,18 +209,21 @@ public final class Run implements AutoCloseable {
         if (line != null) {
             progress.say(String.format(Locale.ROOT, "epoch %.2f: %s", plan.epochAt(done), line));
         }
-        return values;
+        return true;
     }
 
-    private void loop(CsvLog metrics, CsvLog evals, TensorBoardWriter board) throws IOException {
-        double training = secondsBefore;
-        summary.put("train_seconds", training);
+    /** All steps that are left; false if a signal came first. */
+    private boolean loop(CsvLog metrics, CsvLog evals, TensorBoardWriter board) throws IOException {
         if (done >= plan.updates()) {
-            return;
+            summary.put("loader_wait_seconds", 0.0);
+            return true;
         }
         double rate = 0;
         try (BatchLoader loader = task.loader(plan.dataEpoch(done), plan.dataStep(done))) {
-            while (done < plan.updates() && stop.get() == null) {
+            while (done < plan.updates()) {
+                if (stop.get() != null) {
+                    return false;
+                }
                 boolean log = (done + 1) % config.integer("log.every") == 0 || done + 1 == plan.updates();
                 long start = System.nanoTime();
                 // Kernels of a replayed graph pass the profiler by.
@@ -203,7 +233,7 @@ public final class Run implements AutoCloseable {
                 profiler.count(false);
                 profiled += counts && !task.replays() ? 1 : 0;
                 double seconds = (System.nanoTime() - start) * 1e-9;
-                training += seconds;
+                trained += seconds;
                 done++;
                 double now = config.imagesPerStep() / seconds;
                 rate = rate == 0 ? now : 0.9 * rate + 0.1 * now;
@@ -218,31 +248,22 @@ public final class Run implements AutoCloseable {
                         rate,
                         left);
                 if (log) {
-                    log(metrics, board, step, rate, training);
+                    log(metrics, board, step, rate);
                 }
                 summary.put("final_loss", step.loss());
-                boolean last = done == plan.updates();
-                if (config.flag("eval.run") && (last || plan.passes(config.number("eval.every_epochs"), done))) {
-                    Map<String, Double> values = evaluate(evals, board);
-                    if (last) {
-                        task.last(values, summary);
-                    }
+                if (!evaluate(evals, board)) {
+                    return false;
                 }
-                if (last || plan.passes(config.number("checkpoint.every_epochs"), done)) {
-                    save(training);
+                if (done == plan.updates() || plan.passes(config.number("checkpoint.every_epochs"), done)) {
+                    save();
                 }
             }
             summary.put("loader_wait_seconds", loader.waitedSeconds());
         }
-        if (done < plan.updates()) {
-            save(training);
-            progress.say(stop.get() + ": saved after step " + done);
-        }
-        summary.put("train_seconds", training);
+        return true;
     }
 
-    private void log(CsvLog metrics, TensorBoardWriter board, Task.Step step, double rate, double seconds)
-            throws IOException {
+    private void log(CsvLog metrics, TensorBoardWriter board, Task.Step step, double rate) throws IOException {
         boolean moved = step.momentum() >= 0;
         metrics.append(
                 step.number(),
@@ -253,7 +274,7 @@ public final class Run implements AutoCloseable {
                 step.weightDecay(),
                 step.gradientNorm(),
                 rate,
-                seconds);
+                trained);
         board.scalars(
                 step.number(),
                 Map.of(
@@ -267,15 +288,18 @@ public final class Run implements AutoCloseable {
                         rate));
     }
 
-    private void save(double seconds) throws IOException {
+    private void save() throws IOException {
+        if (profiled > 0) {
+            summary.put("gflop_per_step", profiler.flops() * 1e-9 / profiled);
+        }
         Map<String, Object> state = new LinkedHashMap<>();
         state.put("step", done);
         state.put("epoch", plan.epochAt(done));
-        state.put("seconds", seconds);
+        state.put("seconds", trained);
         state.put("config", config.hash());
         state.put("data", data.train().fingerprint());
         state.put("isa", sdae.kernels.Kernels.isa());
-        for (String key : task.carried()) {
+        for (String key : carried()) {
             if (summary.containsKey(key)) {
                 state.put(key, summary.get(key));
             }
@@ -284,17 +308,15 @@ public final class Run implements AutoCloseable {
     }
 
     private Map<String, Object> finish() throws IOException {
-        double seconds = (double) summary.getOrDefault("train_seconds", 0.0);
         writeProfile();
         Map<String, Object> all = new LinkedHashMap<>();
         all.put("objective", config.text("objective"));
         all.put("steps", done);
         all.put("images", done * config.imagesPerStep());
-        all.put("seconds", seconds);
-        all.put("images_per_s", done * config.imagesPerStep() / Math.max(1e-9, seconds));
+        all.put("seconds", trained);
+        all.put("images_per_s", done * config.imagesPerStep() / Math.max(1e-9, trained));
         all.putAll(summary);
         task.finish(folder, all);
-        all.put("gflop_per_step", profiler.flops() * 1e-9 / Math.max(1, profiled));
         all.put("fma_peak_gflops", Native.sk_probe_fma_gflops(0.5));
         all.put("peak_rss_bytes", Machine.peakResidentBytes());
         all.put("arena_bytes", task.arenaBytes());
@@ -309,7 +331,11 @@ public final class Run implements AutoCloseable {
         return all;
     }
 
+    /** Of the steps since the start or the last resume; if there were none, what is there stays. */
     private void writeProfile() throws IOException {
+        if (profiled == 0) {
+            return;
+        }
         Files.deleteIfExists(folder.resolve("profile.csv"));
         StringBuilder text = new StringBuilder("part,calls,seconds,gflop,bytes\n");
         profiler.parts()

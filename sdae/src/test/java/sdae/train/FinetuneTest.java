@@ -163,7 +163,8 @@ class FinetuneTest {
                     RunData data = RunData.open(backbone.config());
                     SafetensorsReader reader = SafetensorsReader.open(
                             run.resolve("checkpoints/step-0000000030").resolve(WeightsFile.CLASSIFIER))) {
-                Features features = Features.of(backbone, own, data.test(), Integer.MAX_VALUE, data.normalization());
+                Features features =
+                        Features.of(backbone, own, data.test(), Integer.MAX_VALUE, data.normalization(), images -> {});
                 float[] weight = reader.floats("head.weight");
                 float[] bias = reader.floats("head.bias");
                 float[] scores = new float[features.count() * bias.length];
@@ -181,7 +182,8 @@ class FinetuneTest {
                 if (own == Pool.MEAN) {
                     UserError error = assertThrows(
                             UserError.class,
-                            () -> Features.of(backbone, Pool.CLASS_TOKEN, data.test(), 1, data.normalization()));
+                            () -> Features.of(
+                                    backbone, Pool.CLASS_TOKEN, data.test(), 1, data.normalization(), images -> {}));
                     assertTrue(error.getMessage().contains("--pool mean"), error.getMessage());
                 }
             }
@@ -276,7 +278,7 @@ class FinetuneTest {
 
     private static float[] features(Backbone backbone, Pool pool, int limit) {
         try (RunData data = RunData.open(backbone.config())) {
-            return Features.of(backbone, pool, data.train(), limit, data.normalization())
+            return Features.of(backbone, pool, data.train(), limit, data.normalization(), images -> {})
                     .rows();
         }
     }
@@ -316,11 +318,12 @@ class FinetuneTest {
         try (Backbone backbone = Backbone.open(origin(pretrained, Backbone.Network.STUDENT, true), s -> {});
                 RunData data = RunData.open(backbone.config())) {
             for (Pool pool : Pool.values()) {
-                Features all = Features.of(backbone, pool, data.train(), 1000, data.normalization());
+                Features all = Features.of(backbone, pool, data.train(), 1000, data.normalization(), images -> {});
                 for (int t : new int[] {1, 2, 5}) {
                     Native.sk_set_threads(t);
                     for (int limit : new int[] {1, 7, 33}) {
-                        Features some = Features.of(backbone, pool, data.train(), limit, data.normalization());
+                        Features some =
+                                Features.of(backbone, pool, data.train(), limit, data.normalization(), images -> {});
                         assertArrayEquals(all.subset(some.ids()).rows(), some.rows(), pool + " " + limit);
                     }
                 }

@@ -125,7 +125,7 @@ class RunTest {
         List<String> losses = losses(whole);
         for (int stop : new int[] {1, 3, 6}) {
             Path cut = folder.resolve("cut" + stop);
-            Config other = config("threads=3", "data.workers=2", "model.dtype=" + dtype);
+            Config other = config("threads=3", "data.workers=2", "eval.run=false", "model.dtype=" + dtype);
             Run.Outcome first = run(other, cut, false, after(stop));
             assertFalse(first.finished());
             assertEquals(stop, first.step());
@@ -144,8 +144,13 @@ class RunTest {
             live.add(Native.sk_live_bytes());
             return null;
         };
-        Config config =
-                config("threads=5", "train.steps=1000", "log.every=1000", "train.accumulate=1", "model.dtype=" + dtype);
+        Config config = config(
+                "threads=5",
+                "eval.run=false",
+                "train.steps=1000",
+                "log.every=1000",
+                "train.accumulate=1",
+                "model.dtype=" + dtype);
         assertTrue(run(config, folder.resolve("long"), false, watch).finished());
         assertEquals(1000, live.size());
         assertEquals(1, Set.copyOf(live.subList(2, live.size())).size(), "live bytes: " + new TreeSet<>(live));
@@ -179,7 +184,7 @@ class RunTest {
             heap.add(thread.getCurrentThreadAllocatedBytes());
             return null;
         };
-        String[] sizes = {"threads=1", "train.steps=40", "train.batch=20", "train.accumulate=1"};
+        String[] sizes = {"threads=1", "eval.run=false", "train.steps=40", "train.batch=20", "train.accumulate=1"};
         Config config = config(with(sizes, "model.dtype=" + dtype));
         assertTrue(run(config, folder.resolve("faults"), false, watch).finished());
         long[] fresh = IntStream.range(3, faults.size())
@@ -237,7 +242,7 @@ class RunTest {
     @Test
     void anotherConfigOrOtherImagesCannotResumeARun() throws IOException {
         Path cut = folder.resolve("cut");
-        run(config(), cut, false, after(2));
+        run(config("eval.run=false"), cut, false, after(2));
         UserError e = assertThrows(UserError.class, () -> run(config("seed=5"), cut, true, () -> null));
         assertEquals(ExitCode.CONFIG, e.code());
         Path other = Files.createDirectories(folder.resolve("other/a"));
