@@ -221,7 +221,8 @@ final class Finetuning implements Task {
 
     @Override
     public void last(Map<String, Double> values, Map<String, Object> summary) {
-        summary.putAll(score.json());
+        summary.putAll(score.accuracies());
+        summary.put("test_images", score.count());
         if (averaged != null) {
             summary.put("top1_ema", values.get("top1_ema"));
         }

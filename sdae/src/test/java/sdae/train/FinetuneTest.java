@@ -211,6 +211,10 @@ class FinetuneTest {
         double[] interval = (double[]) tuned.summary().get("top1_interval95");
         assertTrue(interval[0] < (Double) tuned.summary().get("top1"));
         assertEquals(0, tuned.summary().get("duplicates_across_splits"));
+        assertEquals(120L * 8, tuned.summary().get("images"));
+        try (RunData data = RunData.open(config())) {
+            assertEquals(data.test().size(), tuned.summary().get("test_images"));
+        }
         run(config("train.steps=1"), folder.resolve("from"), false, () -> null);
         run(config("train.steps=1", "finetune.from=scratch"), folder.resolve("scratch"), false, () -> null);
         assertNotEquals(weights(folder.resolve("from"), 1), weights(folder.resolve("scratch"), 1));
