@@ -2,10 +2,7 @@ package sdae.train;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Clock;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -19,14 +16,12 @@ import sdae.data.BatchLoader;
 import sdae.data.RunData;
 import sdae.io.AtomicFolder;
 import sdae.io.CheckpointStore;
-import sdae.io.CsvLog;
 import sdae.io.Disk;
 import sdae.io.ExitCode;
 import sdae.io.Json;
 import sdae.io.Pace;
 import sdae.io.Progress;
 import sdae.io.RunLock;
-import sdae.io.TensorBoardWriter;
 import sdae.io.UserError;
 import sdae.kernels.Native;
 import sdae.tensor.Devices;
@@ -37,9 +32,6 @@ import sdae.tensor.GemmChoice;
  * summary.json. The same config gives the same bits, however often it was stopped and resumed.
  */
 public final class Run implements AutoCloseable {
-    private static final List<String> METRICS =
-            List.of("epoch", "loss", "lr", "momentum", "weight_decay", "grad_norm", "images_per_s", "seconds");
-
     private final Config config;
     private final Path folder;
     private final Progress progress;
@@ -158,17 +150,12 @@ public final class Run implements AutoCloseable {
     /** Trains to the end, or until a signal comes. */
     public Outcome train() throws IOException {
         checkpoints.preflight(task.checkpointBytes());
-        long resumed = done == 0 ? -1 : done;
-        // The last evaluation is made again: no checkpoint holds all that the summary says of it.
-        long evaluated = done == plan.updates() ? done - 1 : resumed;
         boolean finished;
-        try (CsvLog metrics = CsvLog.open(disk, folder.resolve("metrics.csv"), METRICS, resumed);
-                CsvLog evals = CsvLog.open(disk, folder.resolve("evals.csv"), task.evalColumns(), evaluated);
-                TensorBoardWriter board = TensorBoardWriter.open(disk, folder, resumed + 1, Clock.systemUTC())) {
+        try (Curves curves = new Curves(disk, folder, task.evalColumns(), done, done == plan.updates())) {
             if (done == 0) {
                 task.describe(plan).forEach(progress::say);
             }
-            finished = evaluate(evals, board) && loop(metrics, evals, board);
+            finished = evaluate(curves) && loop(curves);
             if (!finished) {
                 save();
                 writeProfile();
@@ -180,11 +167,11 @@ public final class Run implements AutoCloseable {
     }
 
     /** Measures what the network is worth, if that is due and not known yet; false if a signal came first. */
-    private boolean evaluate(CsvLog evals, TensorBoardWriter board) throws IOException {
+    private boolean evaluate(Curves curves) throws IOException {
         boolean first = done == 0;
         boolean last = done == plan.updates();
         boolean due = first || last || plan.passes(config.number("eval.every_epochs"), done);
-        if (!config.flag("eval.run") || !due || evals.lastStep() == done) {
+        if (!config.flag("eval.run") || !due || curves.evaluated(done)) {
             return true;
         }
         Map<String, Double> values;
@@ -200,11 +187,7 @@ public final class Run implements AutoCloseable {
         if (last) {
             task.last(values, summary);
         }
-        Object[] row = new Object[task.evalColumns().size()];
-        Arrays.setAll(row, i -> values.get(task.evalColumns().get(i)));
-        row[0] = plan.epochAt(done);
-        evals.append(done, row);
-        board.scalars(done, values);
+        curves.evaluation(done, plan.epochAt(done), values);
         String line = task.evalLine(values);
         if (line != null) {
             progress.say(String.format(Locale.ROOT, "epoch %.2f: %s", plan.epochAt(done), line));
@@ -213,7 +196,7 @@ public final class Run implements AutoCloseable {
     }
 
     /** All steps that are left; false if a signal came first. */
-    private boolean loop(CsvLog metrics, CsvLog evals, TensorBoardWriter board) throws IOException {
+    private boolean loop(Curves curves) throws IOException {
         if (done >= plan.updates()) {
             summary.put("loader_wait_seconds", 0.0);
             return true;
@@ -248,10 +231,10 @@ public final class Run implements AutoCloseable {
                         rate,
                         left);
                 if (log) {
-                    log(metrics, board, step, rate);
+                    curves.step(step, plan.epochAt(done), rate, trained);
                 }
                 summary.put("final_loss", step.loss());
-                if (!evaluate(evals, board)) {
+                if (!evaluate(curves)) {
                     return false;
                 }
                 if (done == plan.updates() || plan.passes(config.number("checkpoint.every_epochs"), done)) {
@@ -261,31 +244,6 @@ public final class Run implements AutoCloseable {
             summary.put("loader_wait_seconds", loader.waitedSeconds());
         }
         return true;
-    }
-
-    private void log(CsvLog metrics, TensorBoardWriter board, Task.Step step, double rate) throws IOException {
-        boolean moved = step.momentum() >= 0;
-        metrics.append(
-                step.number(),
-                plan.epochAt(step.number()),
-                step.loss(),
-                step.learningRate(),
-                moved ? step.momentum() : null,
-                step.weightDecay(),
-                step.gradientNorm(),
-                rate,
-                trained);
-        board.scalars(
-                step.number(),
-                Map.of(
-                        "loss",
-                        step.loss(),
-                        "lr",
-                        step.learningRate(),
-                        "grad_norm",
-                        step.gradientNorm(),
-                        "images_per_s",
-                        rate));
     }
 
     private void save() throws IOException {
@@ -336,19 +294,8 @@ public final class Run implements AutoCloseable {
         if (profiled == 0) {
             return;
         }
-        Files.deleteIfExists(folder.resolve("profile.csv"));
-        StringBuilder text = new StringBuilder("part,calls,seconds,gflop,bytes\n");
-        profiler.parts()
-                .forEach((name, part) -> text.append(String.format(
-                        Locale.ROOT,
-                        "%s,%d,%.6f,%.3f,%.0f%n",
-                        name,
-                        part.calls(),
-                        part.seconds(),
-                        part.gflop(),
-                        part.bytes())));
         AtomicFolder.writeFile(
-                disk, folder.resolve("profile.csv"), text.toString().getBytes(StandardCharsets.UTF_8));
+                disk, folder.resolve("profile.csv"), profiler.csv().getBytes(StandardCharsets.UTF_8));
     }
 
     @Override

@@ -18,9 +18,9 @@ import sdae.io.Hashes;
 import sdae.io.Progress;
 
 /** Runs of a second on drawn images, and what they left. */
-final class SmallRuns {
+public final class SmallRuns {
     /** A network of two blocks for images of 16 pixels; evaluations and checkpoints at the ends alone. */
-    static final List<String> SIZES = List.of(
+    public static final List<String> SIZES = List.of(
             "image.size=16",
             "in_chans=3",
             "model.patch=4",
@@ -34,13 +34,13 @@ final class SmallRuns {
 
     private SmallRuns() {}
 
-    /** Draws waves, one frequency a class, into {@code folder/classN}. */
-    static void draw(Path folder, int images, int classes, double frequency, double step) throws IOException {
+    /** Draws waves into {@code folder/classN}: a class has a blue of its own, and a frequency that is so much above the one before. */
+    public static void draw(Path folder, int images, int classes, double step) throws IOException {
         for (int i = 0; i < images; i++) {
             BufferedImage image = new BufferedImage(20, 18, BufferedImage.TYPE_INT_RGB);
             for (int p = 0; p < 20 * 18; p++) {
-                int wave = (int) (127 + 120 * Math.sin(p * (frequency + step * (i % classes)) + i));
-                image.setRGB(p % 20, p / 20, wave << 16 | (255 - wave) << 8 | (i * 5));
+                int wave = (int) (127 + 120 * Math.sin(p * (0.1 + step * (i % classes)) + i));
+                image.setRGB(p % 20, p / 20, wave << 16 | (255 - wave) << 8 | 250 / classes * (i % classes));
             }
             Path file = folder.resolve("class" + i % classes + "/" + i + ".png");
             Files.createDirectories(file.getParent());
@@ -48,7 +48,8 @@ final class SmallRuns {
         }
     }
 
-    static Run.Outcome run(Config config, Path folder, boolean resume, Supplier<String> stop) throws IOException {
+    public static Run.Outcome run(Config config, Path folder, boolean resume, Supplier<String> stop)
+            throws IOException {
         PrintStream quiet = new PrintStream(new ByteArrayOutputStream(), false, StandardCharsets.UTF_8);
         return run(config, folder, resume, new Progress(quiet), stop);
     }

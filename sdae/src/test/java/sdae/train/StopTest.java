@@ -39,7 +39,7 @@ class StopTest {
 
     @BeforeAll
     static void draw() throws IOException {
-        SmallRuns.draw(images, 45, 3, 0.1, 0.2);
+        SmallRuns.draw(images, 45, 3, 0.2);
     }
 
     /** Evaluations before and after, and after each of the steps between. */
@@ -48,7 +48,8 @@ class StopTest {
         sets.addAll(List.of(
                 "data.path=" + images,
                 "data.holdout=0.4",
-                "train.batch=10",
+                "train.batch=6",
+                "train.accumulate=2",
                 "train.steps=" + STEPS,
                 "eval.every_epochs=0.01",
                 "eval.knn_k=3"));
