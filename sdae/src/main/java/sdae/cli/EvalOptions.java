@@ -3,12 +3,10 @@ package sdae.cli;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import sdae.config.Config;
 import sdae.data.RunData;
 import sdae.eval.Backbone;
@@ -19,14 +17,15 @@ import sdae.eval.Score;
 import sdae.io.AtomicFolder;
 import sdae.io.Disk;
 import sdae.io.Json;
+import sdae.io.Pace;
+import sdae.io.Progress;
 import sdae.model.Classifier.Pool;
 import sdae.tensor.Backend;
 import sdae.tensor.Devices;
 import sdae.tensor.GemmChoice;
-import sdae.train.Machine;
 
 /** What the probes of frozen features have in common: whose features, of which images, and where the results go. */
-final class EvalOptions {
+final class EvalOptions extends NetworkOptions {
     /** Whose features. */
     enum Subject {
         PIXELS,
@@ -46,11 +45,6 @@ final class EvalOptions {
             this.pool = pool;
         }
     }
-
-    @Parameters(
-            paramLabel = "RUN|FILE",
-            description = "a run folder, or a safetensors file of weights under timm's names")
-    Path path;
 
     @Option(
             names = "--of",
@@ -75,35 +69,11 @@ final class EvalOptions {
     @Option(names = "--test", paramLabel = "N", description = "use N test images, evenly spaced")
     int test;
 
-    @Option(names = "--set", paramLabel = "KEY=VALUE", description = "one setting over the run's; may be given often")
-    List<String> sets = new ArrayList<>();
-
-    @Option(names = "--device", paramLabel = "NAME", description = "cpu, cuda or cuda-sim; default: the run's")
-    String device;
-
-    @Option(
-            names = "--strict",
-            paramLabel = "true|false",
-            arity = "1",
-            defaultValue = "true",
-            description = "false: load what fits of the weights and say what does not; default: ${DEFAULT-VALUE}")
-    boolean strict;
-
     @Option(
             names = "--out",
             paramLabel = "FOLDER",
             description = "for summary.json, confusion.png, confusion.csv; default: eval/COMMAND in the run folder")
     Path out;
-
-    private Config config;
-
-    Config config() throws IOException {
-        if (config == null) {
-            config = origin(Subject.STUDENT).config();
-            Machine.useThreads(config.integer("threads"));
-        }
-        return config;
-    }
 
     Backend backend() throws IOException {
         Config config = config();
@@ -111,20 +81,13 @@ final class EvalOptions {
                 config.text("device"), GemmChoice.of(config.text("device.gemm")), config.flag("device.gemm_timing"));
     }
 
-    private Backbone.Origin origin(Subject subject) {
-        List<String> all = new ArrayList<>(sets);
+    @Override
+    List<String> settings() {
+        List<String> all = super.settings();
         if (data != null) {
             all.add("data.path=" + data);
         }
-        if (device != null) {
-            all.add("device=" + device);
-        }
-        Backbone.Network network = switch (subject) {
-            case TEACHER -> Backbone.Network.TEACHER;
-            case UNTRAINED -> Backbone.Network.UNTRAINED;
-            default -> Backbone.Network.STUDENT;
-        };
-        return new Backbone.Origin(path, network, all, strict);
+        return all;
     }
 
     /** Those asked for, else {@code preset} of those that are there. */
@@ -138,7 +101,12 @@ final class EvalOptions {
     }
 
     Backbone backbone(Subject subject, Backend backend) throws IOException {
-        return Backbone.open(origin(subject), config(), backend, System.out::println);
+        Backbone.Network network = switch (subject) {
+            case TEACHER -> Backbone.Network.TEACHER;
+            case UNTRAINED -> Backbone.Network.UNTRAINED;
+            default -> Backbone.Network.STUDENT;
+        };
+        return Backbone.open(origin(network), config(), backend, System.out::println);
     }
 
     /** Opens the images and checks that they have classes. */
@@ -149,13 +117,18 @@ final class EvalOptions {
     }
 
     /** Training (true) or test features of a subject; {@code backbone} is null for the pixels. */
-    Features features(Backbone backbone, RunData images, boolean training, int preset) {
+    Features features(Backbone backbone, RunData images, boolean training, int preset) throws IOException {
         var source = training ? images.train() : images.test();
         int asked = training ? train : test;
         int limit = asked > 0 ? asked : preset;
-        return backbone == null
-                ? Features.pixels(config.model(), source, limit, images.normalization())
-                : Features.of(backbone, pooling.pool, source, limit, images.normalization());
+        Progress progress = new Progress(System.out);
+        Pace pace = new Pace(progress, training ? "training images" : "test images", () -> null)
+                .expect(Math.min(limit, source.size()));
+        Features features = backbone == null
+                ? Features.pixels(config().model(), source, limit, images.normalization(), pace::batch)
+                : Features.of(backbone, pooling.pool, source, limit, images.normalization(), pace::batch);
+        progress.clear();
+        return features;
     }
 
     /** Says which test images the training part holds too; returns how many. */
@@ -168,11 +141,12 @@ final class EvalOptions {
     }
 
     /** The facts that belong beside every number. */
-    Map<String, Object> summary(String command, RunData images, Features bank, Features tested, int twins) {
+    Map<String, Object> summary(String command, RunData images, Features bank, Features tested, int twins)
+            throws IOException {
         Map<String, Object> summary = new LinkedHashMap<>();
         summary.put("command", command);
         summary.put("weights", path.toString());
-        summary.put("data", config.text("data.path"));
+        summary.put("data", config().text("data.path"));
         summary.put("data_fingerprint", images.whole().fingerprint());
         summary.put("pool", pooling.name().toLowerCase(java.util.Locale.ROOT));
         summary.put("labelled", bank.count());

@@ -6,12 +6,12 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import sdae.io.ExitCode;
 import sdae.io.UserError;
 import sdae.weights.Export;
-import sdae.weights.Facts;
 import sdae.weights.Format;
 import sdae.weights.Sides;
 import sdae.weights.StoredWeights;
@@ -106,18 +106,8 @@ final class ExportCommand implements Callable<Integer> {
             description = "false: leave out what does not fit and say so; default: an error that lists it")
     private boolean strict;
 
-    @Option(names = "--heads", paramLabel = "N", description = "heads of the encoder, where the file does not tell")
-    private int heads;
-
-    @Option(names = "--decoder-heads", paramLabel = "N", description = "the same of the decoder")
-    private int decoderHeads;
-
-    @Option(
-            names = "--grid",
-            paramLabel = "RxC",
-            converter = Words.OfSides.class,
-            description = "rows and columns of patches, where the file does not tell")
-    private Sides grid;
+    @Mixin
+    private FactOptions given;
 
     @Override
     public Integer call() throws IOException {
@@ -127,11 +117,10 @@ final class ExportCommand implements Callable<Integer> {
         if (student && teacher) {
             throw new UserError(ExitCode.CONFIG, "export: --student and --teacher exclude each other");
         }
-        Facts given = new Facts(heads, decoderHeads, grid, null, null);
         RunWeights run = Files.isDirectory(from) ? RunWeights.of(from, teacher) : RunWeights.file(from);
         try (StoredWeights weights = StoredWeights.open(run.file(), null)) {
             List<String> lines = new Export(to, dtype == Precision.BF16, imageSize, head, decoder, strict)
-                    .write(weights, given.or(run.facts()), out);
+                    .write(weights, given.facts().or(run.facts()), out);
             lines.forEach(System.out::println);
         }
         return ExitCode.DONE.code();

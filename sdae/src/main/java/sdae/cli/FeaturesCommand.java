@@ -12,6 +12,8 @@ import sdae.config.Config;
 import sdae.data.ImageSource;
 import sdae.eval.Backbone;
 import sdae.io.ExitCode;
+import sdae.io.Pace;
+import sdae.io.Progress;
 import sdae.io.UserError;
 import sdae.look.FeatureFile;
 import sdae.look.FeatureStream;
@@ -42,8 +44,6 @@ import sdae.weights.Output;
             "  python3 -c 'import numpy; print(numpy.load(\"photos.npy\").shape)'"
         })
 final class FeaturesCommand implements Callable<Integer> {
-    private static final long EVERY = 10_000_000_000L;
-
     @Mixin
     private LookOptions look;
 
@@ -79,8 +79,6 @@ final class FeaturesCommand implements Callable<Integer> {
     @Option(names = "--skip-bad", description = "a broken image gets a row of NaN and a line; default: an error")
     private boolean skipBad;
 
-    private long told = Long.MIN_VALUE;
-
     @Override
     public Integer call() throws IOException {
         if (batch < 1 || batch > 1 << 16) {
@@ -92,7 +90,8 @@ final class FeaturesCommand implements Callable<Integer> {
         Output.mustNotExist(out);
         Config config = look.config();
         long start = System.nanoTime();
-        try (Backbone backbone = Backbone.open(look.origin(network), FeaturesCommand::say);
+        Progress progress = new Progress(System.err); // what is broken is said there too
+        try (Backbone backbone = Backbone.open(look.origin(network), progress::say);
                 ImageSource images = look.images(config);
                 FeatureStream stream = new FeatureStream(
                         backbone,
@@ -100,9 +99,10 @@ final class FeaturesCommand implements Callable<Integer> {
                         look.normalization(config, images),
                         tokens,
                         batch,
-                        skipBad ? FeaturesCommand::say : null)) {
-            stream.onBatch(done -> progress(done, images.size(), start));
+                        skipBad ? progress::say : null)) {
+            stream.onBatch(new Pace(progress, "images", () -> null).expect(images.size())::batch);
             FeatureFile.write(stream, out);
+            progress.clear();
             System.out.printf(
                     Locale.ROOT,
                     "wrote %s: %d images x %s float32%s, %.1f s%n",
@@ -113,18 +113,5 @@ final class FeaturesCommand implements Callable<Integer> {
                     (System.nanoTime() - start) / 1e9);
         }
         return ExitCode.DONE.code();
-    }
-
-    private static void say(String line) {
-        System.err.println(line);
-    }
-
-    /** A line every few seconds. */
-    private void progress(int done, int of, long start) {
-        long now = System.nanoTime();
-        if (now - Math.max(told, start) > EVERY) {
-            told = now;
-            say(String.format(Locale.ROOT, "%d of %d images, %.0f images/s", done, of, done * 1e9 / (now - start)));
-        }
     }
 }

@@ -6,13 +6,13 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import sdae.config.Config;
 import sdae.io.ExitCode;
 import sdae.io.UserError;
 import sdae.model.ModelSpec;
-import sdae.weights.Facts;
 import sdae.weights.Format;
 import sdae.weights.Import;
 import sdae.weights.Sides;
@@ -88,18 +88,8 @@ final class ImportCommand implements Callable<Integer> {
             description = "false: take what fits and say what is left; default: an error that lists it")
     private boolean strict;
 
-    @Option(names = "--heads", paramLabel = "N", description = "heads of the encoder, where the file does not tell")
-    private int heads;
-
-    @Option(names = "--decoder-heads", paramLabel = "N", description = "the same of the decoder")
-    private int decoderHeads;
-
-    @Option(
-            names = "--grid",
-            paramLabel = "RxC",
-            converter = Words.OfSides.class,
-            description = "rows and columns of patches, where the file does not tell")
-    private Sides grid;
+    @Mixin
+    private FactOptions given;
 
     @Override
     public Integer call() throws IOException {
@@ -110,10 +100,9 @@ final class ImportCommand implements Callable<Integer> {
             throw new UserError(ExitCode.CONFIG, "import: --like says the image size; leave --image-size out");
         }
         Path file = Files.isDirectory(from) ? from.resolve("model.safetensors") : from;
-        Facts given = new Facts(heads, decoderHeads, grid, null, null);
         try (StoredWeights weights = StoredWeights.open(file, format)) {
-            List<String> lines =
-                    new Import(imageSize, head, like == null ? null : spec(), strict).write(weights, given, out);
+            List<String> lines = new Import(imageSize, head, like == null ? null : spec(), strict)
+                    .write(weights, given.facts(), out);
             lines.forEach(System.out::println);
         }
         return ExitCode.DONE.code();

@@ -108,7 +108,7 @@ final class KnnCommand implements Callable<Integer> {
             int[] neighbours,
             int classes,
             List<Object> rows) {
-        float[][] votes = Knn.votes(backend, bank, tested, neighbours, temperature, classes);
+        float[][] votes = Knn.votes(backend, bank, tested, neighbours, temperature, classes, () -> {});
         Score first = null;
         for (int k = 0; k < neighbours.length; k++) {
             Score score = Score.of(votes[k], tested.labels(), classes);

@@ -2,34 +2,25 @@ package sdae.cli;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import sdae.config.Config;
 import sdae.data.DataException;
 import sdae.data.DataSets;
 import sdae.data.ImageSource;
 import sdae.data.Normalization;
 import sdae.data.RunData;
-import sdae.eval.Backbone;
 import sdae.io.ExitCode;
 import sdae.io.UserError;
-import sdae.train.Machine;
 import sdae.weights.StoredWeights;
 
 /** What {@code features} and {@code visualize} have in common: which network looks at which images. */
-final class LookOptions {
+final class LookOptions extends NetworkOptions {
     /** Which part of a data set that has its own test part. */
     enum Part {
         TRAIN,
         TEST
     }
-
-    @Parameters(paramLabel = "RUN|FILE", description = "a run folder, or a weights file under timm's names")
-    Path path;
 
     @Option(
             names = "--data",
@@ -43,35 +34,6 @@ final class LookOptions {
             defaultValue = "train",
             description = "of data with a test part of its own, this part; other data is taken whole")
     Part part;
-
-    @Option(names = "--set", paramLabel = "KEY=VALUE", description = "one setting over the run's; may be given often")
-    List<String> sets = new ArrayList<>();
-
-    @Option(names = "--device", paramLabel = "NAME", description = "cpu, cuda or cuda-sim; default: the run's")
-    String device;
-
-    @Option(
-            names = "--strict",
-            paramLabel = "true|false",
-            arity = "1",
-            defaultValue = "true",
-            description = "false: load what fits of the weights and say what does not; default: ${DEFAULT-VALUE}")
-    boolean strict;
-
-    Backbone.Origin origin(Backbone.Network network) {
-        List<String> all = new ArrayList<>(sets);
-        if (device != null) {
-            all.add("device=" + device);
-        }
-        return new Backbone.Origin(path, network, all, strict);
-    }
-
-    /** The settings, of this process too. */
-    Config config() throws IOException {
-        Config config = origin(Backbone.Network.STUDENT).config();
-        Machine.useThreads(config.integer("threads"));
-        return config;
-    }
 
     /** The images to look at. */
     ImageSource images(Config config) {

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.IntConsumer;
 import javax.imageio.ImageIO;
 import sdae.data.ImageSource;
 import sdae.data.Normalization;
@@ -23,17 +24,22 @@ import sdae.tensor.Tensor;
 public final class Classes {
     private Classes() {}
 
-    /** Over a whole source; every image alone decides its scores. */
+    /**
+     * Over a whole source; every image alone decides its scores.
+     *
+     * @param onBatch told before each batch how many images it has; what it throws ends the work
+     */
     public static Score score(
             Classifier classifier,
             Classifier.Pool pool,
             ModelSpec spec,
             Backend backend,
             ImageSource source,
-            Normalization norm) {
+            Normalization norm,
+            IntConsumer onBatch) {
         int classes = source.classes().size();
         try (Arena arena = new Arena(backend)) {
-            Features scores = Features.collect(source, Integer.MAX_VALUE, spec, norm, classes, images -> {
+            Features scores = Features.collect(source, Integer.MAX_VALUE, spec, norm, classes, onBatch, images -> {
                 int count = images.length / (spec.channels() * spec.imageHeight() * spec.imageWidth());
                 try (Tape tape = arena.open()) {
                     Tensor batch = tape.of(images, count, spec.channels(), spec.imageHeight(), spec.imageWidth());

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import sdae.data.BadImageException;
 import sdae.data.ImageSource;
@@ -20,30 +21,40 @@ import sdae.io.Printable;
 public record Duplicates(int count, int otherLabel, int tested, List<String> examples) {
     private static final int EXAMPLES = 3;
     private static final long UNREAD = 0;
+    private static final int BATCH = 256;
 
     /** Compares what was looked at of two sources. */
     public static Duplicates between(ImageSource train, Features trained, ImageSource test, Features tested) {
         return between(train, trained.ids(), trained.contents(), test, tested.ids(), tested.contents());
     }
 
-    /** Reads and compares two whole sources; a broken image has no twin. */
-    public static Duplicates between(ImageSource train, ImageSource test) {
+    /**
+     * Reads and compares two whole sources; a broken image has no twin.
+     *
+     * @param onBatch told before each batch how many images it has; what it throws ends the work
+     */
+    public static Duplicates between(ImageSource train, ImageSource test, IntConsumer onBatch) {
         int[] trained = train.evenly(Integer.MAX_VALUE);
         int[] tested = test.evenly(Integer.MAX_VALUE);
-        return between(train, trained, contents(train), test, tested, contents(test));
+        return between(train, trained, contents(train, onBatch), test, tested, contents(test, onBatch));
     }
 
-    private static long[] contents(ImageSource source) {
-        return IntStream.range(0, source.size())
-                .parallel()
-                .mapToLong(i -> {
-                    try {
-                        return Features.contentOf(source.read(i));
-                    } catch (BadImageException e) {
-                        return UNREAD;
-                    }
-                })
-                .toArray();
+    private static long[] contents(ImageSource source, IntConsumer onBatch) {
+        long[] contents = new long[source.size()];
+        for (int start = 0; start < contents.length; start += BATCH) {
+            int end = Math.min(contents.length, start + BATCH);
+            onBatch.accept(end - start);
+            IntStream.range(start, end).parallel().forEach(i -> contents[i] = contentOf(source, i));
+        }
+        return contents;
+    }
+
+    private static long contentOf(ImageSource source, int i) {
+        try {
+            return Features.contentOf(source.read(i));
+        } catch (BadImageException e) {
+            return UNREAD;
+        }
     }
 
     private static Duplicates between(

@@ -5,6 +5,7 @@ import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import sdae.data.CenterFit;
 import sdae.data.ImageSource;
@@ -54,19 +55,38 @@ public record Features(float[] rows, int[] ids, int[] labels, long[] contents, i
 
     /** The mean of the patch tokens of whole, unmasked images. */
     public static Features of(
-            Encoder encoder, ModelSpec spec, Backend backend, ImageSource source, int limit, Normalization norm) {
-        return of((tape, images) -> pooled(encoder, tape, images, Pool.MEAN), spec, backend, source, limit, norm);
+            Encoder encoder,
+            ModelSpec spec,
+            Backend backend,
+            ImageSource source,
+            int limit,
+            Normalization norm,
+            IntConsumer onBatch) {
+        return of(
+                (tape, images) -> pooled(encoder, tape, images, Pool.MEAN),
+                spec,
+                backend,
+                source,
+                limit,
+                norm,
+                onBatch);
     }
 
-    /** Of at most {@code limit} images, evenly spaced over the source, seen whole. */
-    public static Features of(Backbone backbone, Pool pool, ImageSource source, int limit, Normalization norm) {
+    /**
+     * Of at most {@code limit} images, evenly spaced over the source, seen whole.
+     *
+     * @param onBatch told before each batch how many images it has; what it throws ends the work
+     */
+    public static Features of(
+            Backbone backbone, Pool pool, ImageSource source, int limit, Normalization norm, IntConsumer onBatch) {
         return of(
                 (tape, images) -> backbone.features(tape, images, pool),
                 backbone.spec(),
                 backbone.backend(),
                 source,
                 limit,
-                norm);
+                norm,
+                onBatch);
     }
 
     private static Features of(
@@ -75,9 +95,10 @@ public record Features(float[] rows, int[] ids, int[] labels, long[] contents, i
             Backend backend,
             ImageSource source,
             int limit,
-            Normalization norm) {
+            Normalization norm,
+            IntConsumer onBatch) {
         try (Arena arena = new Arena(backend)) {
-            return collect(source, limit, spec, norm, spec.width(), images -> {
+            return collect(source, limit, spec, norm, spec.width(), onBatch, images -> {
                 int count = images.length / (spec.channels() * spec.imageHeight() * spec.imageWidth());
                 try (Tape tape = arena.open()) {
                     Tensor batch = tape.of(images, count, spec.channels(), spec.imageHeight(), spec.imageWidth());
@@ -96,9 +117,10 @@ public record Features(float[] rows, int[] ids, int[] labels, long[] contents, i
     }
 
     /** The normalised pixels themselves: what a network must beat. */
-    public static Features pixels(ModelSpec spec, ImageSource source, int limit, Normalization norm) {
+    public static Features pixels(
+            ModelSpec spec, ImageSource source, int limit, Normalization norm, IntConsumer onBatch) {
         int width = spec.channels() * spec.imageHeight() * spec.imageWidth();
-        return collect(source, limit, spec, norm, width, images -> images);
+        return collect(source, limit, spec, norm, width, onBatch, images -> images);
     }
 
     static Features collect(
@@ -107,6 +129,7 @@ public record Features(float[] rows, int[] ids, int[] labels, long[] contents, i
             ModelSpec spec,
             Normalization norm,
             int width,
+            IntConsumer onBatch,
             Function<float[], float[]> extract) {
         int[] ids = source.evenly(limit);
         CenterFit fit = new CenterFit(spec.imageHeight(), spec.imageWidth(), norm);
@@ -116,6 +139,7 @@ public record Features(float[] rows, int[] ids, int[] labels, long[] contents, i
         for (int start = 0; start < ids.length; start += BATCH) {
             int first = start;
             int count = Math.min(BATCH, ids.length - start);
+            onBatch.accept(count);
             float[] images = new float[count * fit.outputSize()];
             IntStream.range(0, count).parallel().forEach(i -> {
                 RawImage image = source.read(ids[first + i]);

@@ -23,9 +23,17 @@ public final class Knn {
     /**
      * The votes of every class for every test row, [k list][rows * classes]: the neighbours are looked up once. A k above the
      * number of labelled rows means all of them.
+     *
+     * @param onChunk run before each {@value #CHUNK} test rows; what it throws ends the work
      */
     public static float[][] votes(
-            Backend backend, Features bank, Features test, int[] ks, double temperature, int classes) {
+            Backend backend,
+            Features bank,
+            Features test,
+            int[] ks,
+            double temperature,
+            int classes,
+            Runnable onChunk) {
         int width = bank.width();
         int most = Math.min(Arrays.stream(ks).max().orElseThrow(), bank.count());
         float[] bankRows = unitRows(bank);
@@ -34,6 +42,7 @@ public final class Knn {
         Tensor all = Tensor.persistent(backend, DType.F32, bank.count(), width).set(bankRows);
         try (Arena arena = new Arena(backend)) {
             for (int start = 0; start < test.count(); start += CHUNK) {
+                onChunk.run();
                 int first = start;
                 int rows = Math.min(CHUNK, test.count() - start);
                 try (Tape tape = arena.open()) {
@@ -65,13 +74,9 @@ public final class Knn {
     }
 
     /** What one k gets right at the usual temperature. */
-    public static Score score(Backend backend, Features bank, Features test, int k, int classes) {
-        return Score.of(votes(backend, bank, test, new int[] {k}, TEMPERATURE, classes)[0], test.labels(), classes);
-    }
-
-    /** Share of test rows whose class is predicted. */
-    public static double accuracy(Backend backend, Features bank, Features test, int k, int classes) {
-        return score(backend, bank, test, k, classes).top1();
+    public static Score score(Backend backend, Features bank, Features test, int k, int classes, Runnable onChunk) {
+        float[][] votes = votes(backend, bank, test, new int[] {k}, TEMPERATURE, classes, onChunk);
+        return Score.of(votes[0], test.labels(), classes);
     }
 
     /** Indices of the k largest of similarity[at..at+count), largest first. */

@@ -97,14 +97,20 @@ public record Score(int[][] confusion, int amongFive) {
         return String.format(Locale.ROOT, "%.2f %% [%.1f, %.1f]", 100 * top1(), 100 * ends[0], 100 * ends[1]);
     }
 
-    /** For summary.json. */
+    /** For a summary.json of which this is one result among others. */
     public Map<String, Object> json() {
+        Map<String, Object> json = accuracies();
+        json.put("images", count());
+        return json;
+    }
+
+    /** The same without the count. */
+    public Map<String, Object> accuracies() {
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("top1", top1());
         json.put("top1_interval95", interval());
         json.put("top5", top5());
         json.put("top5_interval95", interval(amongFive, count()));
-        json.put("images", count());
         return json;
     }
 

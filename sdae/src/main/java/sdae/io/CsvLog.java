@@ -18,10 +18,12 @@ import java.util.List;
 public final class CsvLog implements AutoCloseable {
     private final Disk.Out out;
     private final int columns;
+    private long lastStep;
 
-    private CsvLog(Disk.Out out, int columns) {
+    private CsvLog(Disk.Out out, int columns, long lastStep) {
         this.out = out;
         this.columns = columns;
+        this.lastStep = lastStep;
     }
 
     /**
@@ -36,11 +38,9 @@ public final class CsvLog implements AutoCloseable {
             header.append(',').append(cell(column));
         }
         StringBuilder kept = new StringBuilder(header).append('\n');
-        if (resumeStep >= 0 && Files.exists(file)) {
-            keepRows(file, header.toString(), resumeStep, kept);
-        }
+        long last = resumeStep >= 0 && Files.exists(file) ? keepRows(file, header.toString(), resumeStep, kept) : -1;
         AtomicFolder.writeFile(disk, file, kept.toString().getBytes(StandardCharsets.UTF_8));
-        return new CsvLog(disk.append(file), columns.size());
+        return new CsvLog(disk.append(file), columns.size(), last);
     }
 
     /** Writes one row; a null is an empty cell. */
@@ -54,6 +54,12 @@ public final class CsvLog implements AutoCloseable {
             row.append(',').append(value == null ? "" : cell(value.toString()));
         }
         out.write(ByteBuffer.wrap(row.append('\n').toString().getBytes(StandardCharsets.UTF_8)));
+        lastStep = step;
+    }
+
+    /** The step of the last row, -1 without rows. */
+    public long lastStep() {
+        return lastStep;
     }
 
     @Override
@@ -61,10 +67,12 @@ public final class CsvLog implements AutoCloseable {
         out.close();
     }
 
-    private static void keepRows(Path file, String header, long resumeStep, StringBuilder kept) throws IOException {
+    /** Returns the step of the last row kept, or -1. */
+    private static long keepRows(Path file, String header, long resumeStep, StringBuilder kept) throws IOException {
         List<String> lines = completeLines(file);
+        long last = -1;
         if (lines.isEmpty()) {
-            return;
+            return last;
         }
         if (!lines.get(0).equals(header)) {
             throw new UserError(
@@ -80,8 +88,10 @@ public final class CsvLog implements AutoCloseable {
                     && line.chars().filter(c -> c == ',').count() >= cells;
             if (whole && Long.parseLong(step) <= resumeStep) {
                 kept.append(line).append('\n');
+                last = Long.parseLong(step);
             }
         }
+        return last;
     }
 
     private static List<String> completeLines(Path file) throws IOException {

@@ -5,6 +5,7 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /** The progress line: rewritten in place on a terminal, a line now and then elsewhere. */
@@ -15,6 +16,7 @@ public final class Progress {
     private final PrintStream out;
     private final String before;
     private final Supplier<String> after;
+    private final LongSupplier nanoTime;
     private final boolean terminal;
     private long last;
     private int width;
@@ -23,44 +25,66 @@ public final class Progress {
         this(out, "", () -> "");
     }
 
+    /** By another clock, in nanoseconds. */
+    public Progress(PrintStream out, LongSupplier nanoTime) {
+        this(out, "", () -> "", nanoTime);
+    }
+
     /** Of one run among several: every line begins with {@code before}, the state also ends with {@code after}. */
     public Progress(PrintStream out, String before, Supplier<String> after) {
+        this(out, before, after, System::nanoTime);
+    }
+
+    private Progress(PrintStream out, String before, Supplier<String> after, LongSupplier nanoTime) {
         this.out = out;
         this.before = before;
         this.after = after;
-        this.terminal = isTerminal();
+        this.nanoTime = nanoTime;
+        this.terminal = isTerminal(out == System.err ? 2 : 1);
+        last = nanoTime.getAsLong() - (long) (LOG_SECONDS * 1e9); // the first state is shown
     }
 
-    /** Whether standard output is a terminal; System.console() would ask for standard input too. */
-    private static boolean isTerminal() {
+    /** Whether standard output or error is a terminal; System.console() would ask for standard input too. */
+    private static boolean isTerminal(int descriptor) {
         try {
-            String target = Files.readSymbolicLink(Path.of("/proc/self/fd/1")).toString();
+            String target = Files.readSymbolicLink(Path.of("/proc/self/fd/" + descriptor))
+                    .toString();
             return target.startsWith("/dev/pts/") || target.startsWith("/dev/tty");
         } catch (IOException e) {
             return false;
         }
     }
 
-    /** Shows the state if it is time to, or {@code now}. */
+    /** Shows the state of training if it is time to, or {@code now}. */
     public void show(
             boolean now, long step, long steps, double epoch, double epochs, double loss, double rate, double seconds) {
-        long time = System.nanoTime();
-        if (!now && (time - last) * 1e-9 < (terminal ? TERMINAL_SECONDS : LOG_SECONDS)) {
-            return;
+        if (now || due()) {
+            show(String.format(
+                    Locale.ROOT,
+                    "step %d/%d  epoch %.2f/%.4g  loss %.4f  %.1f images/s  ETA %s",
+                    step,
+                    steps,
+                    epoch,
+                    epochs,
+                    loss,
+                    rate,
+                    clock(seconds)));
         }
-        last = time;
-        String line = before
-                + String.format(
-                        Locale.ROOT,
-                        "step %d/%d  epoch %.2f/%.4g  loss %.4f  %.1f images/s  ETA %s",
-                        step,
-                        steps,
-                        epoch,
-                        epochs,
-                        loss,
-                        rate,
-                        clock(seconds))
-                + after.get();
+    }
+
+    /** Whether it is time to show a state again. */
+    boolean due() {
+        return (nanoTime() - last) * 1e-9 >= (terminal ? TERMINAL_SECONDS : LOG_SECONDS);
+    }
+
+    long nanoTime() {
+        return nanoTime.getAsLong();
+    }
+
+    /** Shows a state now. */
+    void show(String state) {
+        last = nanoTime();
+        String line = before + state + after.get();
         if (terminal) {
             out.print('\r' + line + " ".repeat(Math.max(0, width - line.length())));
             out.flush();
@@ -72,11 +96,17 @@ public final class Progress {
 
     /** A line of its own. */
     public void say(String text) {
-        if (terminal && width > 0) {
+        clear();
+        out.println(before + text);
+    }
+
+    /** Takes the state off the terminal, for others to write there. */
+    public void clear() {
+        if (width > 0) {
             out.print('\r' + " ".repeat(width) + '\r');
+            out.flush();
             width = 0;
         }
-        out.println(before + text);
     }
 
     /** 1:05 or 2:03:10. */

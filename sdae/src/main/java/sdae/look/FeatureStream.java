@@ -31,7 +31,7 @@ public final class FeatureStream implements AutoCloseable {
     private int taken;
     private int next;
     private int bad;
-    private IntConsumer onBatch = done -> {};
+    private IntConsumer onBatch = images -> {};
 
     /**
      * @param batch images a forward pass
@@ -69,7 +69,7 @@ public final class FeatureStream implements AutoCloseable {
         return source;
     }
 
-    /** To be told after each batch how many images are done. */
+    /** To be told before each batch how many images it has. */
     public void onBatch(IntConsumer listener) {
         onBatch = listener;
     }
@@ -99,6 +99,7 @@ public final class FeatureStream implements AutoCloseable {
         if (count == 0) {
             throw new IllegalStateException("features: all " + source.size() + " images were read");
         }
+        onBatch.accept(count);
         ModelSpec spec = backbone.spec();
         float[] images = new float[Math.multiplyExact(count, fit.outputSize())];
         String[] faults = new String[count];
@@ -121,7 +122,6 @@ public final class FeatureStream implements AutoCloseable {
             }
         }
         next += count;
-        onBatch.accept(next);
         return rows;
     }
 

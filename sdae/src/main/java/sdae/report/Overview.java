@@ -15,7 +15,7 @@ final class Overview {
             new Fact("objective", run -> orNone(run.objective())),
             new Fact("model", run -> orNone(run.model())),
             new Fact("steps", run -> Numbers.format(run.figure("steps", "step"))),
-            new Fact("images seen", run -> Numbers.format(run.data().number("images"))),
+            new Fact("images seen", run -> Numbers.format(run.imagesSeen())),
             new Fact("time", run -> Numbers.time(run.figure("seconds", "seconds"))),
             new Fact("speed", run -> unit(run.figure("images_per_s", "images_per_s"), "images/s")),
             new Fact("arithmetic", Overview::arithmetic),

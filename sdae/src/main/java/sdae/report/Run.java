@@ -32,6 +32,12 @@ record Run(int index, String label, RunData data) {
         return Double.isNaN(value) ? data.metrics().last(column) : value;
     }
 
+    /** Images that the steps took. Where fine-tunings once wrote the number of test images in that place, NaN. */
+    double imagesSeen() {
+        boolean ofTest = data.summary().containsKey("top1") && !data.summary().containsKey("test_images");
+        return ofTest ? Double.NaN : data.number("images");
+    }
+
     /** {@code sdae} or {@code mae}, as configured; empty when not known. */
     String objective() {
         return data.config().getOrDefault("objective", data.summary().getOrDefault("objective", ""));

@@ -5,8 +5,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.Consumer;
+import java.util.function.Supplier;
 import sdae.config.Config;
+import sdae.data.ImageSource;
 import sdae.data.RunData;
 import sdae.eval.Backbone;
 import sdae.eval.Features;
@@ -14,6 +15,8 @@ import sdae.eval.Knn;
 import sdae.eval.Logistic;
 import sdae.eval.Ridge;
 import sdae.eval.Score;
+import sdae.io.Pace;
+import sdae.io.Progress;
 import sdae.model.Classifier.Pool;
 import sdae.tensor.Backend;
 import sdae.tensor.Devices;
@@ -24,15 +27,17 @@ import sdae.train.Machine;
 final class Probing implements AutoCloseable {
     private final Config config;
     private final Path run;
-    private final Consumer<String> say;
+    private final Progress progress;
+    private final Supplier<String> stop;
     private final Backend backend;
     private final RunData images;
 
     /** Of the last good checkpoint of a run; a baseline needs only the settings. */
-    Probing(Config config, Path run, Consumer<String> say) {
+    Probing(Config config, Path run, Progress progress, Supplier<String> stop) {
         this.config = config;
         this.run = run;
-        this.say = say;
+        this.progress = progress;
+        this.stop = stop;
         Machine.useThreads(config.integer("threads"));
         backend = Devices.open(
                 config.text("device"), GemmChoice.of(config.text("device.gemm")), config.flag("device.gemm_timing"));
@@ -51,26 +56,29 @@ final class Probing implements AutoCloseable {
         };
     }
 
-    /** The figures of these probes, on features computed once. */
+    /** The figures of these probes, on features computed once. @throws CancellationException if a signal came first */
     List<Figure> measure(String subject, List<Probe> probes) throws IOException {
         Features train;
         Features test;
+        Pace pace = new Pace(progress, subject + " features", stop)
+                .expect((long) images.train().size() + images.test().size());
         if (subject.equals(StudyFile.PIXELS)) {
-            train = Features.pixels(config.model(), images.train(), Integer.MAX_VALUE, images.normalization());
-            test = Features.pixels(config.model(), images.test(), Integer.MAX_VALUE, images.normalization());
+            train = pixels(images.train(), pace);
+            test = pixels(images.test(), pace);
         } else {
             Backbone.Network network = Backbone.Network.valueOf(subject.toUpperCase(Locale.ROOT));
             Backbone.Origin origin = new Backbone.Origin(run, network, List.of(), true);
-            try (Backbone backbone = Backbone.open(origin, config, backend, say)) {
-                train = Features.of(backbone, Pool.MEAN, images.train(), Integer.MAX_VALUE, images.normalization());
-                test = Features.of(backbone, Pool.MEAN, images.test(), Integer.MAX_VALUE, images.normalization());
+            try (Backbone backbone = Backbone.open(origin, config, backend, progress::say)) {
+                train = features(backbone, images.train(), pace);
+                test = features(backbone, images.test(), pace);
             }
         }
         int classes = images.train().classes().size();
         List<Figure> figures = new ArrayList<>();
         for (Probe probe : probes) {
+            pace.check();
             Score score = switch (probe) {
-                case KNN -> Knn.score(backend, train, test, config.integer("eval.knn_k"), classes);
+                case KNN -> Knn.score(backend, train, test, config.integer("eval.knn_k"), classes, pace::check);
                 case RIDGE -> Ridge.run(images.train(), train, test, classes).test();
                 case LOGISTIC ->
                     Logistic.run(images.train(), train, test, classes).test();
@@ -79,6 +87,14 @@ final class Probing implements AutoCloseable {
             figures.add(figure(subject, probe, score));
         }
         return figures;
+    }
+
+    private Features pixels(ImageSource source, Pace pace) {
+        return Features.pixels(config.model(), source, Integer.MAX_VALUE, images.normalization(), pace::batch);
+    }
+
+    private Features features(Backbone backbone, ImageSource source, Pace pace) {
+        return Features.of(backbone, Pool.MEAN, source, Integer.MAX_VALUE, images.normalization(), pace::batch);
     }
 
     private static Figure figure(String of, Probe probe, Score score) {

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
 import java.util.function.Supplier;
 import sdae.config.Config;
 import sdae.data.DataException;
@@ -60,7 +61,7 @@ public final class Study {
      *
      * @param out null: {@code studies/NAME}
      * @param log for lines of progress
-     * @param stop asked before every step: the name of the signal that has come, or null
+     * @param stop asked before every step and every batch of images: the name of the signal that has come, or null
      * @throws UserError (exit 2) with all faults
      */
     public Study(Path config, Path out, Options options, PrintStream log, Supplier<String> stop) throws IOException {
@@ -247,8 +248,10 @@ public final class Study {
                 return false;
             }
             if (!frozen.isEmpty()) {
-                try (Probing probing = new Probing(cell.network(), cell.folder(), progress::say)) {
+                try (Probing probing = new Probing(cell.network(), cell.folder(), progress, stop)) {
                     probing.measure(entry.getKey(), frozen).forEach(record::put);
+                } catch (CancellationException e) {
+                    return false;
                 }
             }
         }

@@ -3,12 +3,15 @@ package sdae.train;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.BiFunction;
 import sdae.config.Config;
 import sdae.data.CenterFit;
+import sdae.data.ImageSource;
 import sdae.data.RunData;
 import sdae.eval.Features;
 import sdae.eval.Knn;
 import sdae.eval.Spread;
+import sdae.io.Pace;
 import sdae.model.DropPath;
 import sdae.model.Encoder;
 import sdae.model.ModelSpec;
@@ -52,51 +55,59 @@ final class Evaluation {
             "student_teacher_distance");
 
     /** Values by column name; what does not apply is absent. */
-    Map<String, Double> run() {
+    Map<String, Double> run(Pace pace) {
         Map<String, Double> values = new LinkedHashMap<>();
+        int[] chosen = data.test().evenly(SPREAD_IMAGES);
+        int networks = !data.labelled() ? 0 : model.teacher() == null ? 1 : 2;
+        pace.expect(networks * knnImages() + chosen.length);
         if (data.labelled()) {
-            values.put("knn_student", knn(model.encoder()));
+            values.put("knn_student", knn(model.encoder(), pace));
             if (model.teacher() != null) {
-                values.put("knn_teacher", knn(model.teacherEncoder()));
+                values.put("knn_teacher", knn(model.teacherEncoder(), pace));
             }
         }
-        spread(values);
+        spread(values, chosen, pace);
         if (model.teacher() != null) {
             values.put("student_teacher_distance", distance());
         }
         return values;
     }
 
-    private double knn(Encoder encoder) {
-        ModelSpec spec = config.model();
+    private double knn(Encoder encoder, Pace pace) {
         return accuracy(
-                Features.of(
-                        encoder, spec, backend, data.train(), config.integer("eval.knn_train"), data.normalization()),
-                Features.of(
-                        encoder, spec, backend, data.test(), config.integer("eval.knn_test"), data.normalization()));
+                (source, limit) ->
+                        Features.of(encoder, config.model(), backend, source, limit, data.normalization(), pace::batch),
+                pace);
     }
 
     /** kNN on the pixels themselves. */
-    double knnOfPixels() {
-        ModelSpec spec = config.model();
+    double knnOfPixels(Pace pace) {
+        pace.expect(knnImages());
         return accuracy(
-                Features.pixels(spec, data.train(), config.integer("eval.knn_train"), data.normalization()),
-                Features.pixels(spec, data.test(), config.integer("eval.knn_test"), data.normalization()));
+                (source, limit) -> Features.pixels(config.model(), source, limit, data.normalization(), pace::batch),
+                pace);
     }
 
-    private double accuracy(Features bank, Features test) {
-        return Knn.accuracy(
-                backend,
-                bank,
-                test,
-                config.integer("eval.knn_k"),
-                data.train().classes().size());
+    /** Images that one network, or none, is to look at for kNN. */
+    private long knnImages() {
+        return (long) Math.min(data.train().size(), config.integer("eval.knn_train"))
+                + Math.min(data.test().size(), config.integer("eval.knn_test"));
+    }
+
+    private double accuracy(BiFunction<ImageSource, Integer, Features> features, Pace pace) {
+        return Knn.score(
+                        backend,
+                        features.apply(data.train(), config.integer("eval.knn_train")),
+                        features.apply(data.test(), config.integer("eval.knn_test")),
+                        config.integer("eval.knn_k"),
+                        data.train().classes().size(),
+                        pace::check)
+                .top1();
     }
 
     /** Over one fixed set of evaluation images, with fixed masks; a few at a time, so that a large model fits. */
-    private void spread(Map<String, Double> values) {
+    private void spread(Map<String, Double> values, int[] chosen, Pace pace) {
         ModelSpec spec = config.model();
-        int[] chosen = data.test().evenly(SPREAD_IMAGES);
         boolean distilled = model.teacher() != null;
         int each = distilled ? config.patches().used() : spec.patches();
         float[] tokens = new float[chosen.length * each * spec.width()];
@@ -104,6 +115,7 @@ final class Evaluation {
         try (Arena arena = new Arena(backend)) {
             for (int start = 0; start < chosen.length; start += SPREAD_BATCH) {
                 int[] ids = Arrays.copyOfRange(chosen, start, Math.min(chosen.length, start + SPREAD_BATCH));
+                pace.batch(ids.length);
                 try (Tape tape = arena.open()) {
                     Tensor batch = images(tape, ids);
                     float[] some = distilled

@@ -2,7 +2,6 @@ package sdae.train;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -20,6 +19,7 @@ import sdae.eval.Score;
 import sdae.eval.WeightsFile;
 import sdae.io.CheckpointStore.Checkpoint;
 import sdae.io.ExitCode;
+import sdae.io.Pace;
 import sdae.io.Printable;
 import sdae.io.SafetensorsWriter;
 import sdae.io.UserError;
@@ -57,7 +57,6 @@ final class Finetuning implements Task {
     private final Tensor loss;
     private final Updater updater;
     private Score score;
-    private Duplicates twins;
 
     Finetuning(Config config, RunData data, Backend backend, Consumer<String> say) {
         this.config = config;
@@ -94,8 +93,7 @@ final class Finetuning implements Task {
 
     @Override
     public List<String> describe(Plan plan) {
-        List<String> lines = new ArrayList<>();
-        lines.add(String.format(
+        return List.of(String.format(
                 Locale.ROOT,
                 "fine-tuning %s on %s: %d images of %d classes, %d test images, %d parameters, %d steps, lr %.3g",
                 config.text("finetune.from").equals("scratch") ? "from scratch" : config.text("finetune.from"),
@@ -106,13 +104,6 @@ final class Finetuning implements Task {
                 classifier.parameters().count(),
                 plan.updates(),
                 config.peakLearningRate()));
-        if (config.flag("eval.duplicates")) {
-            twins = Duplicates.between(data.train(), data.test());
-            if (twins.count() > 0) {
-                lines.add(twins.text());
-            }
-        }
-        return lines;
     }
 
     @Override
@@ -190,20 +181,22 @@ final class Finetuning implements Task {
     }
 
     @Override
-    public Map<String, Double> evaluate() {
-        score = Classes.score(classifier, pool, config.model(), backend, data.test(), data.normalization());
+    public Map<String, Double> evaluate(Pace pace) {
+        pace.expect((averaged == null ? 1L : 2L) * data.test().size());
+        score = score(classifier, pace);
         Map<String, Double> values = new LinkedHashMap<>();
         values.put("top1", score.top1());
         values.put("top5", score.top5());
         values.put("top1_low", score.interval()[0]);
         values.put("top1_high", score.interval()[1]);
         if (averaged != null) {
-            values.put(
-                    "top1_ema",
-                    Classes.score(averaged, pool, config.model(), backend, data.test(), data.normalization())
-                            .top1());
+            values.put("top1_ema", score(averaged, pace).top1());
         }
         return values;
+    }
+
+    private Score score(Classifier network, Pace pace) {
+        return Classes.score(network, pool, config.model(), backend, data.test(), data.normalization(), pace::batch);
     }
 
     @Override
@@ -215,15 +208,21 @@ final class Finetuning implements Task {
     }
 
     @Override
-    public void first(Map<String, Double> values, Map<String, Object> summary) {
-        if (twins != null) {
+    public void first(Map<String, Double> values, Map<String, Object> summary, Pace pace) {
+        if (config.flag("eval.duplicates")) {
+            pace.expect((long) data.train().size() + data.test().size());
+            Duplicates twins = Duplicates.between(data.train(), data.test(), pace::batch);
+            if (twins.count() > 0) {
+                say.accept(twins.text());
+            }
             summary.put("duplicates_across_splits", twins.count());
         }
     }
 
     @Override
     public void last(Map<String, Double> values, Map<String, Object> summary) {
-        summary.putAll(score.json());
+        summary.putAll(score.accuracies());
+        summary.put("test_images", score.count());
         if (averaged != null) {
             summary.put("top1_ema", values.get("top1_ema"));
         }

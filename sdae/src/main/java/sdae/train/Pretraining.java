@@ -10,6 +10,7 @@ import sdae.config.Config;
 import sdae.data.BatchLoader;
 import sdae.data.RunData;
 import sdae.io.CheckpointStore.Checkpoint;
+import sdae.io.Pace;
 import sdae.io.SafetensorsWriter;
 import sdae.kernels.Native;
 import sdae.tensor.Backend;
@@ -77,8 +78,8 @@ final class Pretraining implements Task {
     }
 
     @Override
-    public Map<String, Double> evaluate() {
-        return evaluation.run();
+    public Map<String, Double> evaluate(Pace pace) {
+        return evaluation.run(pace);
     }
 
     @Override
@@ -95,10 +96,10 @@ final class Pretraining implements Task {
     }
 
     @Override
-    public void first(Map<String, Double> values, Map<String, Object> summary) {
+    public void first(Map<String, Double> values, Map<String, Object> summary, Pace pace) {
         if (values.containsKey("knn_student")) {
             summary.put("knn_untrained", values.get("knn_student"));
-            summary.put("knn_raw_pixels", evaluation.knnOfPixels());
+            summary.put("knn_raw_pixels", evaluation.knnOfPixels(pace));
         }
     }
 

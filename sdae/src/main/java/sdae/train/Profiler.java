@@ -4,6 +4,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import sdae.tensor.Backend;
@@ -74,6 +75,20 @@ public final class Profiler {
 
     public Map<String, Part> parts() {
         return parts;
+    }
+
+    /** The parts as a table with a header. */
+    String csv() {
+        StringBuilder text = new StringBuilder("part,calls,seconds,gflop,bytes\n");
+        parts.forEach((name, part) -> text.append(String.format(
+                Locale.ROOT,
+                "%s,%d,%.6f,%.3f,%.0f%n",
+                name,
+                part.calls(),
+                part.seconds(),
+                part.gflop(),
+                part.bytes())));
+        return text.toString();
     }
 
     /** FLOPs of all matrix products so far. */

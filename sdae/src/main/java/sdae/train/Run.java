@@ -2,28 +2,26 @@ package sdae.train;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Clock;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CancellationException;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import sdae.config.Config;
 import sdae.data.BatchLoader;
 import sdae.data.RunData;
 import sdae.io.AtomicFolder;
 import sdae.io.CheckpointStore;
-import sdae.io.CsvLog;
 import sdae.io.Disk;
 import sdae.io.ExitCode;
 import sdae.io.Json;
+import sdae.io.Pace;
 import sdae.io.Progress;
 import sdae.io.RunLock;
-import sdae.io.TensorBoardWriter;
 import sdae.io.UserError;
 import sdae.kernels.Native;
 import sdae.tensor.Devices;
@@ -34,9 +32,6 @@ import sdae.tensor.GemmChoice;
  * summary.json. The same config gives the same bits, however often it was stopped and resumed.
  */
 public final class Run implements AutoCloseable {
-    private static final List<String> METRICS =
-            List.of("epoch", "loss", "lr", "momentum", "weight_decay", "grad_norm", "images_per_s", "seconds");
-
     private final Config config;
     private final Path folder;
     private final Progress progress;
@@ -51,7 +46,7 @@ public final class Run implements AutoCloseable {
     private final Map<String, Object> summary = new LinkedHashMap<>();
     private long done;
     private long profiled;
-    private double secondsBefore;
+    private double trained;
 
     /** How a run ended. */
     public record Outcome(Path folder, boolean finished, long step, Map<String, Object> summary) {}
@@ -59,7 +54,7 @@ public final class Run implements AutoCloseable {
     /**
      * Prepares a new run in an empty folder, or one to be resumed from its last good checkpoint.
      *
-     * @param stop asked before every step: the name of the signal that has come, or null
+     * @param stop asked before every step and every batch of an evaluation: the name of the signal that has come, or null
      */
     public Run(Config config, Path folder, boolean resume, Progress progress, Supplier<String> stop)
             throws IOException {
@@ -138,8 +133,8 @@ public final class Run implements AutoCloseable {
         }
         task.restore(last.get());
         done = last.get().step();
-        secondsBefore = state.path("seconds").asDouble(0);
-        for (String key : task.carried()) {
+        trained = state.path("seconds").asDouble(0);
+        for (String key : carried()) {
             if (state.path(key).isNumber()) {
                 summary.put(key, state.path(key).asDouble());
             }
@@ -147,53 +142,71 @@ public final class Run implements AutoCloseable {
         progress.say("resuming " + folder + " after step " + done);
     }
 
+    private List<String> carried() {
+        return Stream.concat(task.carried().stream(), Stream.of("final_loss", "gflop_per_step"))
+                .toList();
+    }
+
     /** Trains to the end, or until a signal comes. */
     public Outcome train() throws IOException {
         checkpoints.preflight(task.checkpointBytes());
-        long resumed = done == 0 ? -1 : done;
-        try (CsvLog metrics = CsvLog.open(disk, folder.resolve("metrics.csv"), METRICS, resumed);
-                CsvLog evals = CsvLog.open(disk, folder.resolve("evals.csv"), task.evalColumns(), resumed);
-                TensorBoardWriter board = TensorBoardWriter.open(disk, folder, done, Clock.systemUTC())) {
+        boolean finished;
+        try (Curves curves = new Curves(disk, folder, task.evalColumns(), done, done == plan.updates())) {
             if (done == 0) {
-                before(evals, board);
+                task.describe(plan).forEach(progress::say);
             }
-            loop(metrics, evals, board);
+            finished = evaluate(curves) && loop(curves);
+            if (!finished) {
+                save();
+                writeProfile();
+                progress.say(stop.get() + ": saved after step " + done);
+            }
         }
-        boolean finished = done == plan.updates();
+        summary.put("train_seconds", trained);
         return new Outcome(folder, finished, done, finished ? finish() : summary);
     }
 
-    private void before(CsvLog evals, TensorBoardWriter board) throws IOException {
-        task.describe(plan).forEach(progress::say);
-        if (!config.flag("eval.run")) {
-            return;
+    /** Measures what the network is worth, if that is due and not known yet; false if a signal came first. */
+    private boolean evaluate(Curves curves) throws IOException {
+        boolean first = done == 0;
+        boolean last = done == plan.updates();
+        boolean due = first || last || plan.passes(config.number("eval.every_epochs"), done);
+        if (!config.flag("eval.run") || !due || curves.evaluated(done)) {
+            return true;
         }
-        task.first(evaluate(evals, board), summary);
-    }
-
-    private Map<String, Double> evaluate(CsvLog evals, TensorBoardWriter board) throws IOException {
-        Map<String, Double> values = task.evaluate();
-        Object[] row = new Object[task.evalColumns().size()];
-        Arrays.setAll(row, i -> values.get(task.evalColumns().get(i)));
-        row[0] = plan.epochAt(done);
-        evals.append(done, row);
-        board.scalars(done, values);
+        Map<String, Double> values;
+        try {
+            Pace pace = new Pace(progress, "evaluation", stop);
+            values = task.evaluate(pace);
+            if (first) {
+                task.first(values, summary, pace);
+            }
+        } catch (CancellationException e) {
+            return false;
+        }
+        if (last) {
+            task.last(values, summary);
+        }
+        curves.evaluation(done, plan.epochAt(done), values);
         String line = task.evalLine(values);
         if (line != null) {
             progress.say(String.format(Locale.ROOT, "epoch %.2f: %s", plan.epochAt(done), line));
         }
-        return values;
+        return true;
     }
 
-    private void loop(CsvLog metrics, CsvLog evals, TensorBoardWriter board) throws IOException {
-        double training = secondsBefore;
-        summary.put("train_seconds", training);
+    /** All steps that are left; false if a signal came first. */
+    private boolean loop(Curves curves) throws IOException {
         if (done >= plan.updates()) {
-            return;
+            summary.put("loader_wait_seconds", 0.0);
+            return true;
         }
         double rate = 0;
         try (BatchLoader loader = task.loader(plan.dataEpoch(done), plan.dataStep(done))) {
-            while (done < plan.updates() && stop.get() == null) {
+            while (done < plan.updates()) {
+                if (stop.get() != null) {
+                    return false;
+                }
                 boolean log = (done + 1) % config.integer("log.every") == 0 || done + 1 == plan.updates();
                 long start = System.nanoTime();
                 // Kernels of a replayed graph pass the profiler by.
@@ -203,7 +216,7 @@ public final class Run implements AutoCloseable {
                 profiler.count(false);
                 profiled += counts && !task.replays() ? 1 : 0;
                 double seconds = (System.nanoTime() - start) * 1e-9;
-                training += seconds;
+                trained += seconds;
                 done++;
                 double now = config.imagesPerStep() / seconds;
                 rate = rate == 0 ? now : 0.9 * rate + 0.1 * now;
@@ -218,64 +231,33 @@ public final class Run implements AutoCloseable {
                         rate,
                         left);
                 if (log) {
-                    log(metrics, board, step, rate, training);
+                    curves.step(step, plan.epochAt(done), rate, trained);
                 }
                 summary.put("final_loss", step.loss());
-                boolean last = done == plan.updates();
-                if (config.flag("eval.run") && (last || plan.passes(config.number("eval.every_epochs"), done))) {
-                    Map<String, Double> values = evaluate(evals, board);
-                    if (last) {
-                        task.last(values, summary);
-                    }
+                if (!evaluate(curves)) {
+                    return false;
                 }
-                if (last || plan.passes(config.number("checkpoint.every_epochs"), done)) {
-                    save(training);
+                if (done == plan.updates() || plan.passes(config.number("checkpoint.every_epochs"), done)) {
+                    save();
                 }
             }
             summary.put("loader_wait_seconds", loader.waitedSeconds());
         }
-        if (done < plan.updates()) {
-            save(training);
-            progress.say(stop.get() + ": saved after step " + done);
+        return true;
+    }
+
+    private void save() throws IOException {
+        if (profiled > 0) {
+            summary.put("gflop_per_step", profiler.flops() * 1e-9 / profiled);
         }
-        summary.put("train_seconds", training);
-    }
-
-    private void log(CsvLog metrics, TensorBoardWriter board, Task.Step step, double rate, double seconds)
-            throws IOException {
-        boolean moved = step.momentum() >= 0;
-        metrics.append(
-                step.number(),
-                plan.epochAt(step.number()),
-                step.loss(),
-                step.learningRate(),
-                moved ? step.momentum() : null,
-                step.weightDecay(),
-                step.gradientNorm(),
-                rate,
-                seconds);
-        board.scalars(
-                step.number(),
-                Map.of(
-                        "loss",
-                        step.loss(),
-                        "lr",
-                        step.learningRate(),
-                        "grad_norm",
-                        step.gradientNorm(),
-                        "images_per_s",
-                        rate));
-    }
-
-    private void save(double seconds) throws IOException {
         Map<String, Object> state = new LinkedHashMap<>();
         state.put("step", done);
         state.put("epoch", plan.epochAt(done));
-        state.put("seconds", seconds);
+        state.put("seconds", trained);
         state.put("config", config.hash());
         state.put("data", data.train().fingerprint());
         state.put("isa", sdae.kernels.Kernels.isa());
-        for (String key : task.carried()) {
+        for (String key : carried()) {
             if (summary.containsKey(key)) {
                 state.put(key, summary.get(key));
             }
@@ -284,17 +266,15 @@ public final class Run implements AutoCloseable {
     }
 
     private Map<String, Object> finish() throws IOException {
-        double seconds = (double) summary.getOrDefault("train_seconds", 0.0);
         writeProfile();
         Map<String, Object> all = new LinkedHashMap<>();
         all.put("objective", config.text("objective"));
         all.put("steps", done);
         all.put("images", done * config.imagesPerStep());
-        all.put("seconds", seconds);
-        all.put("images_per_s", done * config.imagesPerStep() / Math.max(1e-9, seconds));
+        all.put("seconds", trained);
+        all.put("images_per_s", done * config.imagesPerStep() / Math.max(1e-9, trained));
         all.putAll(summary);
         task.finish(folder, all);
-        all.put("gflop_per_step", profiler.flops() * 1e-9 / Math.max(1, profiled));
         all.put("fma_peak_gflops", Native.sk_probe_fma_gflops(0.5));
         all.put("peak_rss_bytes", Machine.peakResidentBytes());
         all.put("arena_bytes", task.arenaBytes());
@@ -309,20 +289,13 @@ public final class Run implements AutoCloseable {
         return all;
     }
 
+    /** Of the steps since the start or the last resume; if there were none, what is there stays. */
     private void writeProfile() throws IOException {
-        Files.deleteIfExists(folder.resolve("profile.csv"));
-        StringBuilder text = new StringBuilder("part,calls,seconds,gflop,bytes\n");
-        profiler.parts()
-                .forEach((name, part) -> text.append(String.format(
-                        Locale.ROOT,
-                        "%s,%d,%.6f,%.3f,%.0f%n",
-                        name,
-                        part.calls(),
-                        part.seconds(),
-                        part.gflop(),
-                        part.bytes())));
+        if (profiled == 0) {
+            return;
+        }
         AtomicFolder.writeFile(
-                disk, folder.resolve("profile.csv"), text.toString().getBytes(StandardCharsets.UTF_8));
+                disk, folder.resolve("profile.csv"), profiler.csv().getBytes(StandardCharsets.UTF_8));
     }
 
     @Override

@@ -5,7 +5,8 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * SIGTERM, SIGINT, SIGHUP and SIGUSR1 ask a run to finish its step, save and end; a second one ends the process at once.
+ * SIGTERM, SIGINT, SIGHUP and SIGUSR1 ask a run to finish its step or break off its evaluation, save and end; a second one
+ * ends the process at once.
  */
 public final class StopSignal implements Supplier<String> {
     private static final int STOPPED = 75;

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import sdae.data.BatchLoader;
 import sdae.io.CheckpointStore.Checkpoint;
+import sdae.io.Pace;
 import sdae.io.SafetensorsWriter;
 
 /** What a run trains: the step, its evaluation, and what a checkpoint holds. Folder, clock and order are the run's. */
@@ -32,14 +33,14 @@ interface Task extends AutoCloseable {
     /** Columns of evals.csv after the step; the first is the epoch. */
     List<String> evalColumns();
 
-    /** Values by column; what does not apply is absent. */
-    Map<String, Double> evaluate();
+    /** Values by column; what does not apply is absent. A signal ends it by what {@link Pace#batch} throws. */
+    Map<String, Double> evaluate(Pace pace);
 
     /** The values in a line, or null. */
     String evalLine(Map<String, Double> values);
 
-    /** Notes what was measured before the first step. */
-    void first(Map<String, Double> values, Map<String, Object> summary);
+    /** Notes what was measured before the first step, and measures what is asked only then. */
+    void first(Map<String, Double> values, Map<String, Object> summary, Pace pace);
 
     /** Notes what was measured after the last one. */
     void last(Map<String, Double> values, Map<String, Object> summary);

@@ -199,9 +199,9 @@ class ProbeTest {
         Features bank = blobs(120, 0.8, 1);
         Features test = blobs(70, 0.8, 2);
         int[] ks = {1, 7, 500};
-        float[][] votes = Knn.votes(backend, bank, test, ks, 0.07, CLASSES);
+        float[][] votes = Knn.votes(backend, bank, test, ks, 0.07, CLASSES, () -> {});
         for (int k = 0; k < ks.length; k++) {
-            assertArrayEquals(Knn.votes(backend, bank, test, new int[] {ks[k]}, 0.07, CLASSES)[0], votes[k]);
+            assertArrayEquals(Knn.votes(backend, bank, test, new int[] {ks[k]}, 0.07, CLASSES, () -> {})[0], votes[k]);
             for (int i = 0; i < test.count(); i++) {
                 assertEquals(naive(bank, test, i, ks[k]), best(votes[k], i), "k " + ks[k] + ", row " + i);
             }
@@ -250,10 +250,13 @@ class ProbeTest {
         ImageSource whole = new Named(100);
         ImageSource train = whole.subset(IntStream.range(0, 50).toArray());
         ImageSource test = whole.subset(new int[] {50, 51, 52});
-        Duplicates twins = Duplicates.between(train, test);
+        Duplicates twins = Duplicates.between(train, test, images -> {});
         assertEquals(3, twins.count());
         assertEquals(3, twins.otherLabel()); // 50 mod 3 is 2
         assertTrue(twins.text().contains("class2/50.png = class0/0.png"), twins.text());
-        assertEquals("", Duplicates.between(train.subset(new int[] {9}), test).text());
+        assertEquals(
+                "",
+                Duplicates.between(train.subset(new int[] {9}), test, images -> {})
+                        .text());
     }
 }

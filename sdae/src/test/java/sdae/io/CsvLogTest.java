@@ -30,6 +30,7 @@ final class CsvLogTest {
     @Test
     void rowsAreInTheFileAtOnceAndCellsAreQuoted() throws IOException {
         try (CsvLog log = open(-1)) {
+            assertEquals(-1, log.lastStep());
             log.append(1, 0.5, null);
             assertEquals("step,loss,note\n1,0.5,\n", Files.readString(file));
             log.append(2, 0.25f, "a,\"b\"");
@@ -41,7 +42,9 @@ final class CsvLogTest {
     void resumeDropsLaterRowsAndHalfALastLine() throws IOException {
         Files.writeString(file, "step,loss,note\n1,0.5,é\n2,0.4,\n3,0.3,\n2");
         try (CsvLog log = open(2)) {
+            assertEquals(2, log.lastStep());
             log.append(3, 0.35, null);
+            assertEquals(3, log.lastStep());
         }
         assertEquals("step,loss,note\n1,0.5,é\n2,0.4,\n3,0.35,\n", Files.readString(file));
     }
@@ -60,7 +63,9 @@ final class CsvLogTest {
     @Test
     void rowsOfTooFewCellsOrWithoutAStepAreDropped() throws IOException {
         Files.writeString(file, "step,loss,note\n1,0.5,a\n2\n,,\nx,1,2\n\0\0\0\n2,0.4,b\n");
-        open(5).close();
+        try (CsvLog log = open(5)) {
+            assertEquals(2, log.lastStep());
+        }
         assertEquals("step,loss,note\n1,0.5,a\n2,0.4,b\n", Files.readString(file));
     }
 

@@ -102,6 +102,18 @@ class RunDataTest {
                 Run.of(List.of(a, b, a)).stream().map(Run::label).toList());
     }
 
+    @Test
+    void imagesOfATestAreNoImagesSeen() throws Exception {
+        for (String summary : List.of(
+                "{\"images\": 56, \"top1\": 0.5, \"test_images\": 14}",
+                "{\"images\": 56}",
+                "{\"images\": 14, \"top1\": 0.5}")) {
+            Files.writeString(folder.resolve("summary.json"), summary);
+            Run run = Run.of(List.of(RunData.read(folder))).get(0);
+            assertEquals(summary.contains("56") ? 56 : Double.NaN, run.imagesSeen(), summary);
+        }
+    }
+
     private void metrics(String text) throws Exception {
         Files.writeString(folder.resolve("metrics.csv"), text);
     }

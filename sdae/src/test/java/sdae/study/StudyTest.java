@@ -95,7 +95,7 @@ class StudyTest {
         int starts = 0;
         boolean finished = false;
         while (!finished) {
-            finished = study(BASE + ARMS, "cut", at(17)).run();
+            finished = study(BASE + ARMS, "cut", at(40)).run();
             assertTrue(++starts < 40, "it goes on");
         }
         assertTrue(starts > 5, "it was stopped " + starts + " times");
@@ -130,7 +130,7 @@ class StudyTest {
 
     @Test
     void changedSettingsOfABegunCellAreRefusedAndNamed() throws IOException {
-        String arms = "arms: {a: {loss.axis: channel}}\nprobes: [knn]\n";
+        String arms = "arms: {a: {loss.axis: channel}}\nprobes: [knn]\nbaselines: []\n";
         assertFalse(study(BASE + arms, "changed", at(5)).run());
         UserError error = assertThrows(
                 UserError.class, () -> study(BASE + arms.replace("channel", "token"), "changed", () -> null));

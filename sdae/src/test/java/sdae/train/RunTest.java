@@ -5,14 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static sdae.train.SmallRuns.after;
+import static sdae.train.SmallRuns.curves;
+import static sdae.train.SmallRuns.losses;
+import static sdae.train.SmallRuns.run;
+import static sdae.train.SmallRuns.weights;
 
-import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,12 +21,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,8 +32,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import sdae.config.Config;
 import sdae.io.ExitCode;
-import sdae.io.Hashes;
-import sdae.io.Progress;
 import sdae.io.UserError;
 import sdae.kernels.Native;
 import sdae.tensor.Devices;
@@ -42,25 +39,14 @@ import sdae.tensor.TestDevices;
 import sdae.tensor.cuda.CudaBackend;
 
 class RunTest {
-    private static final String[] SMALL = {
-        "image.size=16",
-        "in_chans=3",
-        "model.patch=4",
-        "model.width=16",
-        "model.depth=2",
-        "model.heads=2",
-        "decoder.width=16",
-        "train.batch=5",
-        "train.accumulate=2",
-        "train.steps=7",
-        "student.drop_path=0.2",
-        "log.every=1",
-        "eval.every_epochs=0",
-        "checkpoint.every_epochs=0",
-        "eval.knn_train=20",
-        "eval.knn_test=10",
-        "eval.knn_k=3"
-    };
+    private static final List<String> SMALL = List.of(
+            "train.batch=5",
+            "train.accumulate=2",
+            "train.steps=7",
+            "student.drop_path=0.2",
+            "eval.knn_train=20",
+            "eval.knn_test=10",
+            "eval.knn_k=3");
 
     @TempDir
     static Path shared;
@@ -70,49 +56,15 @@ class RunTest {
 
     @BeforeAll
     static void images() throws IOException {
-        for (int i = 0; i < 40; i++) {
-            BufferedImage image = new BufferedImage(20, 18, BufferedImage.TYPE_INT_RGB);
-            for (int p = 0; p < 20 * 18; p++) {
-                int wave = (int) (127 + 120 * Math.sin(p * (0.1 + 0.05 * (i % 4)) + i));
-                image.setRGB(p % 20, p / 20, wave << 16 | (255 - wave) << 8 | (i * 6));
-            }
-            Path file = shared.resolve("images/class" + i % 4 + "/" + i + ".png");
-            Files.createDirectories(file.getParent());
-            ImageIO.write(image, "png", file.toFile());
-        }
+        SmallRuns.draw(shared.resolve("images"), 40, 4, 0.05);
     }
 
     private static Config config(String... more) {
-        List<String> sets = new ArrayList<>(List.of(SMALL));
+        List<String> sets = new ArrayList<>(SmallRuns.SIZES);
+        sets.addAll(SMALL);
         sets.add("data.path=" + shared.resolve("images"));
         sets.addAll(List.of(more));
         return Config.load(null, null, sets);
-    }
-
-    private static Run.Outcome run(Config config, Path folder, boolean resume, Supplier<String> stop)
-            throws IOException {
-        PrintStream quiet = new PrintStream(new ByteArrayOutputStream(), false, StandardCharsets.UTF_8);
-        try (Run run = new Run(config, folder, resume, new Progress(quiet), stop)) {
-            return run.train();
-        }
-    }
-
-    /** Hashes of the weights and optimizer files of the newest checkpoint. */
-    private static Map<String, String> weights(Path run, long step) throws IOException {
-        Map<String, String> hashes = new TreeMap<>();
-        Path checkpoint = run.resolve(String.format("checkpoints/step-%010d", step));
-        try (Stream<Path> files = Files.list(checkpoint)) {
-            for (Path file :
-                    files.filter(f -> f.toString().endsWith(".safetensors")).toList()) {
-                hashes.put(file.getFileName().toString(), Hashes.ofFile(file));
-            }
-        }
-        return hashes;
-    }
-
-    private static Supplier<String> after(int steps) {
-        int[] asked = {0};
-        return () -> asked[0]++ < steps ? null : "SIGTERM";
     }
 
     @ParameterizedTest
@@ -122,17 +74,17 @@ class RunTest {
         run(config("threads=1", "data.workers=0", "model.dtype=" + dtype), whole, false, () -> null);
         Map<String, String> expected = weights(whole, 7);
         assertEquals(3, expected.size());
-        List<String> losses = losses(whole);
+        List<String> curves = curves(whole);
         for (int stop : new int[] {1, 3, 6}) {
             Path cut = folder.resolve("cut" + stop);
-            Config other = config("threads=3", "data.workers=2", "model.dtype=" + dtype);
+            Config other = config("threads=3", "data.workers=2", "eval.run=false", "model.dtype=" + dtype);
             Run.Outcome first = run(other, cut, false, after(stop));
             assertFalse(first.finished());
             assertEquals(stop, first.step());
             Run.Outcome second = run(other, cut, true, () -> null);
             assertTrue(second.finished());
             assertEquals(expected, weights(cut, 7), "stopped after " + stop);
-            assertEquals(losses, losses(cut));
+            assertEquals(curves, curves(cut));
         }
     }
 
@@ -163,18 +115,16 @@ class RunTest {
             live.add(Native.sk_live_bytes());
             return null;
         };
-        Config config =
-                config("threads=5", "train.steps=1000", "log.every=1000", "train.accumulate=1", "model.dtype=" + dtype);
+        Config config = config(
+                "threads=5",
+                "eval.run=false",
+                "train.steps=1000",
+                "log.every=1000",
+                "train.accumulate=1",
+                "model.dtype=" + dtype);
         assertTrue(run(config, folder.resolve("long"), false, watch).finished());
         assertEquals(1000, live.size());
         assertEquals(1, Set.copyOf(live.subList(2, live.size())).size(), "live bytes: " + new TreeSet<>(live));
-    }
-
-    /** step, epoch, loss, lr, momentum, decay, norm of every row: what no clock has touched. */
-    private static List<String> losses(Path run) throws IOException {
-        return Files.readAllLines(run.resolve("metrics.csv")).stream()
-                .map(line -> String.join(",", List.of(line.split(",", -1)).subList(0, 7)))
-                .toList();
     }
 
     /** Pages that this thread touched for the first time since it began: field 10 of proc(5), stat. */
@@ -198,7 +148,7 @@ class RunTest {
             heap.add(thread.getCurrentThreadAllocatedBytes());
             return null;
         };
-        String[] sizes = {"threads=1", "train.steps=40", "train.batch=20", "train.accumulate=1"};
+        String[] sizes = {"threads=1", "eval.run=false", "train.steps=40", "train.batch=20", "train.accumulate=1"};
         Config config = config(with(sizes, "model.dtype=" + dtype));
         assertTrue(run(config, folder.resolve("faults"), false, watch).finished());
         long[] fresh = IntStream.range(3, faults.size())
@@ -215,12 +165,12 @@ class RunTest {
     @Test
     void lossesInBf16FollowThoseInF32() throws IOException {
         String[] steps = {"train.steps=60", "train.batch=20", "train.warmup_epochs=2", "optim.lr=4e-3"};
-        run("f32", steps);
-        run(
+        train("f32", steps);
+        train(
                 "bf16",
                 Stream.concat(Stream.of(steps), Stream.of("model.dtype=bf16")).toArray(String[]::new));
-        double[] wide = lossValues(folder.resolve("f32"));
-        double[] low = lossValues(folder.resolve("bf16"));
+        double[] wide = losses(folder.resolve("f32"));
+        double[] low = losses(folder.resolve("bf16"));
         assertArrayEquals(wide, low, 0.01);
         assertTrue(low[59] < 0.9 * low[0], "it learns: " + low[0] + " to " + low[59]);
     }
@@ -256,7 +206,7 @@ class RunTest {
     @Test
     void anotherConfigOrOtherImagesCannotResumeARun() throws IOException {
         Path cut = folder.resolve("cut");
-        run(config(), cut, false, after(2));
+        run(config("eval.run=false"), cut, false, after(2));
         UserError e = assertThrows(UserError.class, () -> run(config("seed=5"), cut, true, () -> null));
         assertEquals(ExitCode.CONFIG, e.code());
         Path other = Files.createDirectories(folder.resolve("other/a"));
@@ -300,15 +250,7 @@ class RunTest {
         assertFalse(plan.passes(1, 6));
     }
 
-    /** The loss of every step. */
-    private static double[] lossValues(Path run) throws IOException {
-        return Files.readAllLines(run.resolve("metrics.csv")).stream()
-                .skip(1)
-                .mapToDouble(line -> Double.parseDouble(line.split(",", -1)[2]))
-                .toArray();
-    }
-
-    private void run(String name, String... more) throws IOException {
+    private void train(String name, String... more) throws IOException {
         List<String> sets = new ArrayList<>(List.of("eval.run=false", "train.accumulate=1", "train.steps=5"));
         sets.addAll(List.of(more));
         run(config(sets.toArray(String[]::new)), folder.resolve(name), false, () -> null);
@@ -317,12 +259,12 @@ class RunTest {
     @Test
     void aSimulatedGpuLearnsWhatTheCpuLearns() throws IOException {
         TestDevices.needSimulatedGpu();
-        run("cpu");
-        run("sim", "device=cuda-sim");
-        assertArrayEquals(lossValues(folder.resolve("cpu")), lossValues(folder.resolve("sim")), 1e-5);
-        run("cpu16", "model.dtype=bf16");
-        run("sim16", "device=cuda-sim", "model.dtype=bf16");
-        assertArrayEquals(lossValues(folder.resolve("cpu16")), lossValues(folder.resolve("sim16")), 5e-3);
+        train("cpu");
+        train("sim", "device=cuda-sim");
+        assertArrayEquals(losses(folder.resolve("cpu")), losses(folder.resolve("sim")), 1e-5);
+        train("cpu16", "model.dtype=bf16");
+        train("sim16", "device=cuda-sim", "model.dtype=bf16");
+        assertArrayEquals(losses(folder.resolve("cpu16")), losses(folder.resolve("sim16")), 5e-3);
     }
 
     /** The products by the stand-in for cuBLASLt, and recorded into graphs from the second step on. */
@@ -331,15 +273,15 @@ class RunTest {
         TestDevices.needSimulatedGpu();
         for (String dtype : List.of("f32", "bf16")) {
             String set = "model.dtype=" + dtype;
-            run("own " + dtype, "device=cuda-sim", set, "device.gemm=own");
+            train("own " + dtype, "device=cuda-sim", set, "device.gemm=own");
             CudaBackend cuda = (CudaBackend) Devices.open("cuda-sim");
             long before = cuda.cublasLtCalls();
-            run("cublaslt " + dtype, "device=cuda-sim", set, "device.gemm=cublaslt");
+            train("cublaslt " + dtype, "device=cuda-sim", set, "device.gemm=cublaslt");
             assertTrue(cuda.cublasLtCalls() > before, dtype);
-            run("eager " + dtype, "device=cuda-sim", set, "device.gemm=cublaslt", "device.graphs=false");
+            train("eager " + dtype, "device=cuda-sim", set, "device.gemm=cublaslt", "device.graphs=false");
             assertArrayEquals(
-                    lossValues(folder.resolve("own " + dtype)),
-                    lossValues(folder.resolve("cublaslt " + dtype)),
+                    losses(folder.resolve("own " + dtype)),
+                    losses(folder.resolve("cublaslt " + dtype)),
                     dtype.equals("f32") ? 1e-5 : 5e-3);
             assertEquals(weights(folder.resolve("cublaslt " + dtype), 5), weights(folder.resolve("eager " + dtype), 5));
         }
@@ -349,8 +291,8 @@ class RunTest {
     void aReplayedGraphGivesTheBitsOfSingleLaunches() throws IOException {
         TestDevices.needSimulatedGpu();
         for (String clip : List.of("optim.clip=0", "optim.clip=0.01")) {
-            run("graphs " + clip, "device=cuda-sim", clip);
-            run("single " + clip, "device=cuda-sim", clip, "device.graphs=false");
+            train("graphs " + clip, "device=cuda-sim", clip);
+            train("single " + clip, "device=cuda-sim", clip, "device.graphs=false");
             assertEquals(weights(folder.resolve("graphs " + clip), 5), weights(folder.resolve("single " + clip), 5));
         }
     }
