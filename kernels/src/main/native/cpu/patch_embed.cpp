@@ -18,6 +18,7 @@
 #include "pool.h"
 #include "rows.h"
 #include "sdae_kernels.h"
+#include "stores.h"
 
 namespace {
 constexpr long kPatches = 32;
@@ -28,15 +29,26 @@ void gather(T* patches, const float* images, const int32_t* ids, long batch, int
             int patch, long n) {
   long grid = width / patch, plane = static_cast<long>(height) * width;
   long values = static_cast<long>(channels) * patch * patch;
-  parallel_range(batch * n, kPatches, [=](long begin, long end) {
-    for (long row = begin; row < end; row++) {
-      long id = ids ? ids[row] : row % n;
-      const float* corner = images + row / n * channels * plane + id / grid * patch * width + id % grid * patch;
-      T* out = patches + row * values;
-      for (int c = 0; c < channels; c++)
-        for (int y = 0; y < patch; y++, out += patch)
-          copy_row(out, corner + c * plane + static_cast<long>(y) * width, patch);
-    }
+  auto corner = [=](long row) {
+    long id = ids ? ids[row] : row % n;
+    return images + row / n * channels * plane + id / grid * patch * width + id % grid * patch;
+  };
+  with_stores(patches, batch * n * channels * patch, patch, [=](auto to) {
+    parallel_range(batch * n, kPatches, [=](long begin, long end) {
+      T* out = patches + begin * values;
+      for (long row = begin; row < end; row++) {
+        const float *from = corner(row), *next = corner(min_of(row + 1, end - 1));
+        for (int c = 0; c < channels; c++)
+          for (int y = 0; y < patch; y++, out += patch) {
+            long at = c * plane + static_cast<long>(y) * width;
+            sweep(0, patch, [=](long k, int count) {
+              if (count == kLanes) __builtin_prefetch(next + at + k, 0, 2);  // rows lie apart: no hardware looks ahead
+              to.put(out + k, get(from + at + k, count), count);
+            });
+          }
+      }
+      to.done();
+    });
   });
 }
 

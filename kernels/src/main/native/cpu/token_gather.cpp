@@ -61,9 +61,13 @@ template <typename T>
 void gather(T* y, const T* x, const int32_t* ids, long batch, long patches, long count, long d) {
   with_stores(y, batch * count, d, [=](auto to) {
     parallel_for(batch, [=](long b, int) {
+      const T* tokens = x + (b * (patches + 1) + 1) * d;
       for (long i = b * count; i < (b + 1) * count; i++) {
-        const T* from = x + (b * (patches + 1) + 1 + ids[i]) * d;
-        sweep(0, d, [=](long k, int n) { to.put(y + i * d + k, get(from + k, n), n); });
+        const T *from = tokens + ids[i] * d, *next = tokens + ids[min_of(i + 1, (b + 1) * count - 1)] * d;
+        sweep(0, d, [=](long k, int n) {
+          __builtin_prefetch(next + k, 0, 2);  // rows lie anywhere: no hardware looks ahead
+          to.put(y + i * d + k, get(from + k, n), n);
+        });
       }
       to.done();
     });

@@ -29,6 +29,7 @@ class LargeKernelCasesTest {
         cases.add(NormCases.backward(dtype, 701 * wide, 768));
         cases.add(TokenCases.gatherForward(dtype, 9 * wide, 100, 80, 768));
         cases.add(TokenCases.unshuffleForward(dtype, 9 * wide, 80, 20, 768));
+        cases.add(SizedCases.patchGather(dtype, 19 * wide, 3, 112, 16, 37));
         return cases;
     }
 
