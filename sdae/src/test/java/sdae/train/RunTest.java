@@ -290,10 +290,13 @@ class RunTest {
     @Test
     void aReplayedGraphGivesTheBitsOfSingleLaunches() throws IOException {
         TestDevices.needSimulatedGpu();
-        for (String clip : List.of("optim.clip=0", "optim.clip=0.01")) {
-            train("graphs " + clip, "device=cuda-sim", clip);
-            train("single " + clip, "device=cuda-sim", clip, "device.graphs=false");
-            assertEquals(weights(folder.resolve("graphs " + clip), 5), weights(folder.resolve("single " + clip), 5));
+        String kept = "train.recompute=false";
+        String again = "train.recompute=true";
+        for (String set : List.of(kept, again, "optim.clip=0.01")) {
+            train("graphs " + set, "device=cuda-sim", set);
+            train("single " + set, "device=cuda-sim", set, "device.graphs=false");
+            assertEquals(weights(folder.resolve("graphs " + set), 5), weights(folder.resolve("single " + set), 5));
         }
+        assertEquals(weights(folder.resolve("graphs " + kept), 5), weights(folder.resolve("graphs " + again), 5));
     }
 }
