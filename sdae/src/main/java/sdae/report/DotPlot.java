@@ -9,7 +9,9 @@ import java.util.List;
  * stands alone: an SVG file, white, that needs no style sheet.
  */
 public final class DotPlot {
-    private static final double LEFT = 190;
+    /** Width of an average letter, rather large than small: the page's font is not known. */
+    private static final double LETTER = 7;
+
     private static final double RIGHT = 610;
     private static final double ROW = 22;
     private static final double HEAD = 26;
@@ -49,6 +51,18 @@ public final class DotPlot {
         return HEAD + rows.size() * ROW + FOOT;
     }
 
+    /** Where its values begin: right of its labels. */
+    private double left() {
+        return Math.min(
+                WIDTH / 2.0,
+                20
+                        + LETTER
+                                * rows.stream()
+                                        .mapToInt(row -> row.label.length())
+                                        .max()
+                                        .orElse(0));
+    }
+
     /** Plots under each other, as the text of an SVG file. */
     public static String svg(List<DotPlot> plots) {
         Html html = new Html();
@@ -76,15 +90,16 @@ public final class DotPlot {
                 String.join("; ", plots.stream().map(plot -> plot.title).toList()));
         html.open("style").raw(STYLE).close();
         html.empty("rect", "width", "100%", "height", "100%", "fill", "#ffffff");
+        double left = plots.stream().mapToDouble(DotPlot::left).max().orElse(0);
         double top = 0;
         for (DotPlot plot : plots) {
-            plot.draw(html, top);
+            plot.draw(html, top, left);
             top += plot.height();
         }
         html.close();
     }
 
-    private void draw(Html html, double top) {
+    private void draw(Html html, double top, double left) {
         double low = Double.POSITIVE_INFINITY;
         double high = Double.NEGATIVE_INFINITY;
         for (Row row : rows) {
@@ -103,39 +118,39 @@ public final class DotPlot {
         double bottom = top + HEAD + rows.size() * ROW;
         html.element("text", title, "x", "10", "y", at(top + 17), "class", "title");
         for (double tick : axis.ticks()) {
-            String x = at(axis.place(tick, LEFT, RIGHT));
+            String x = at(axis.place(tick, left, RIGHT));
             html.empty("path", "class", "grid", "d", "M" + x + " " + at(top + HEAD) + "V" + at(bottom));
             html.element("text", axis.label(tick), "x", x, "y", at(bottom + 15), "class", "soft mid");
         }
         for (int i = 0; i < rows.size(); i++) {
-            row(html, rows.get(i), axis, top + HEAD + (i + 0.5) * ROW);
+            row(html, rows.get(i), axis, left, top + HEAD + (i + 0.5) * ROW);
         }
     }
 
-    private static void row(Html html, Row row, Axis axis, double y) {
+    private static void row(Html html, Row row, Axis axis, double left, double y) {
         String colour = COLOURS[row.colour];
-        html.element("text", row.label, "x", at(LEFT - 10), "y", at(y), "dy", ".35em", "class", "end");
+        html.element("text", row.label, "x", at(left - 10), "y", at(y), "dy", ".35em", "class", "end");
         html.open("g", "stroke", colour, "fill", colour);
         html.element(
                 "title",
                 row.label + ": " + Numbers.format(row.mean)
                         + (Double.isFinite(row.half) ? " ± " + Numbers.format(row.half) : ""));
         if (Double.isFinite(row.half)) {
-            String from = at(inside(axis.place(row.mean - row.half, LEFT, RIGHT)));
-            String to = at(inside(axis.place(row.mean + row.half, LEFT, RIGHT)));
+            String from = at(inside(axis.place(row.mean - row.half, left, RIGHT), left));
+            String to = at(inside(axis.place(row.mean + row.half, left, RIGHT), left));
             html.empty("path", "d", "M" + from + " " + at(y) + "H" + to, "stroke-width", "2", "opacity", ".45");
         }
-        String mean = at(axis.place(row.mean, LEFT, RIGHT));
+        String mean = at(axis.place(row.mean, left, RIGHT));
         html.empty("path", "d", "M" + mean + " " + at(y - 7) + "v14", "stroke-width", "2.5");
         for (double value : row.values) {
-            String x = at(axis.place(value, LEFT, RIGHT));
+            String x = at(axis.place(value, left, RIGHT));
             html.empty("circle", "cx", x, "cy", at(y), "r", "3", "stroke", "#ffffff", "stroke-width", ".8");
         }
         html.close();
     }
 
-    private static double inside(double x) {
-        return Math.max(LEFT, Math.min(RIGHT, x));
+    private static double inside(double x, double left) {
+        return Math.max(left, Math.min(RIGHT, x));
     }
 
     private static String at(double value) {
