@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static sdae.train.SmallRuns.run;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,7 +15,6 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import sdae.config.Config;
 import sdae.data.RunData;
 import sdae.io.ExitCode;
 import sdae.io.SafetensorsReader;
@@ -40,16 +38,7 @@ class BackboneTest {
 
     @BeforeAll
     static void pretrain() throws IOException {
-        SmallRuns.draw(shared.resolve("images"), 48, 3, 0.4);
-        List<String> sets = new ArrayList<>(SmallRuns.SIZES);
-        sets.addAll(List.of(
-                "data.path=" + shared.resolve("images"),
-                "data.holdout=0.3",
-                "train.batch=8",
-                "train.steps=4",
-                "eval.run=false"));
-        pretrained = shared.resolve("pretrained");
-        run(Config.load(null, null, sets), pretrained, false, () -> null);
+        pretrained = SmallRuns.pretrain(shared, "eval.run=false");
     }
 
     private static Backbone.Origin origin(Path path, Backbone.Network network, boolean strict, String... sets) {

@@ -42,12 +42,7 @@ class FinetuneTest {
 
     @BeforeAll
     static void pretrain() throws IOException {
-        SmallRuns.draw(shared.resolve("images"), 48, 3, 0.4);
-        List<String> sets = new ArrayList<>(SmallRuns.SIZES);
-        sets.addAll(
-                List.of("data.path=" + shared.resolve("images"), "data.holdout=0.3", "train.batch=8", "train.steps=4"));
-        pretrained = shared.resolve("pretrained");
-        run(Config.load(null, null, sets), pretrained, false, () -> null);
+        pretrained = SmallRuns.pretrain(shared);
     }
 
     private static Config config(String... more) {

@@ -7,6 +7,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -59,6 +60,18 @@ public final class SmallRuns {
         try (Run run = new Run(config, folder, resume, progress, stop)) {
             return run.train();
         }
+    }
+
+    /** Four steps of pretraining on images of three classes that are drawn first, in {@code folder/images}: their run. */
+    public static Path pretrain(Path folder, String... more) throws IOException {
+        Path images = folder.resolve("images");
+        draw(images, 48, 3, 0.4);
+        List<String> sets = new ArrayList<>(SIZES);
+        sets.addAll(List.of("data.path=" + images, "data.holdout=0.3", "train.batch=8", "train.steps=4"));
+        sets.addAll(List.of(more));
+        Path run = folder.resolve("pretrained");
+        run(Config.load(null, null, sets), run, false, () -> null);
+        return run;
     }
 
     /** A signal comes after so many questions. */
