@@ -9,7 +9,7 @@
 //                 multiplies them: right everywhere, as fast as f32
 //   Tasks         height x width of C (Cut). A task packs its own block of B, at most kBlockBytes, in panels of kPanel
 //                 columns [k/2][columns][2]: so B comes from memory once, and stays in L2 while strips of kStrip rows
-//                 of A pass by. k in blocks of kDepth: 32 rows of A (32 KB) stay in L1
+//                 of A pass by. k in blocks of kDepth: 32 rows of A (16 KB) stay in L1 beside a panel of B
 //   A             short rows are read in place, the next strip asked for meanwhile; long ones are copied a strip at a
 //                 time; k is padded to 32 by zeros on both sides (0 * NaN of a neighbour is NaN)
 //   C             whole cache lines of a large C go past the caches: a store that misses would wait for its line
@@ -26,7 +26,7 @@ namespace {
 #if defined(__AVX512BF16__)
 
 constexpr long kBlockBytes = 1 << 20, kWidest = 512;  // a task's block of B, and its columns, at most
-constexpr long kDeep = 1024, kDepth = 512;            // values of a row of A that are copied, and multiplied, at once
+constexpr long kDeep = 1024, kDepth = 256;            // values of a row of A that are copied, and multiplied, at once
 constexpr long kStraight = 768;                       // values of the longest row of A that is read in place
 constexpr long kPairTasks = 8, kTaskMegas = 64;       // tasks of a large product; Mi multiply-adds of a task, at least
 constexpr long kPart = 1536;                          // rows that a weight gradient sums at once

@@ -8,7 +8,7 @@ namespace {
 
 constexpr long kPanel = 32, kStrip = 32;  // columns of a panel of B, rows of a strip of A
 constexpr long kLeftStrips = 8;           // strips that are packed side by side: 512 bytes of a row
-constexpr long kAheadPack = 128;          // values of a row that packing fetches ahead
+constexpr long kAheadRows = 16;           // rows that packing fetches ahead
 
 /** B[k][n] from b[k * ldb + n], or turned: from b[n * ldb + k]. */
 struct Right {
@@ -25,8 +25,8 @@ void pack_right(bf16* to, const Right& from, long depth, long j0, long cols) {
     for (long k = 0; k < up32(depth); k += 2) {
       const bf16* row = from.b + k * from.ldb + j0;
       for (long j = 0; j < cols; j += kPanel) {
-        __builtin_prefetch(row + 8 * from.ldb + j, 0, 2);
-        __builtin_prefetch(row + 9 * from.ldb + j, 0, 2);
+        __builtin_prefetch(row + kAheadRows * from.ldb + j, 0, 2);
+        __builtin_prefetch(row + (kAheadRows + 1) * from.ldb + j, 0, 2);
         __m512i even = k < depth ? load_halves(row + j, cols - j) : __m512i{};
         __m512i odd = k + 1 < depth ? load_halves(row + from.ldb + j, cols - j) : __m512i{};
         bf16* at = to + j / kPanel * panel + k * kPanel;
@@ -39,7 +39,8 @@ void pack_right(bf16* to, const Right& from, long depth, long j0, long cols) {
     for (long k = 0; k < up32(depth); k += 32) {
       const bf16* row = from.b + (j0 + j) * from.ldb + k;
       bf16* at = to + j / kPanel * panel + k * kPanel;
-      for (long i = 0; i < kPanel; i++) __builtin_prefetch(row + i * from.ldb + kAheadPack);
+      for (long i = 0; i < kPanel && k % 64 == 0; i++)  // the next two lines of each row: neighbours come together
+        for (long ahead = 64; ahead < 128; ahead += 32) __builtin_prefetch(row + i * from.ldb + ahead, 0, 2);
       for (long side = 0; side < kPanel; side += 16) {
         const bf16* source = row + side * from.ldb;
         long stride = from.ldb;
