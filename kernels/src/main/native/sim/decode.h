@@ -58,6 +58,7 @@ void decode_call(Decoder& d);
 DecodeFunction find_control(std::string_view opcode);
 DecodeFunction find_memory(std::string_view opcode);
 void decode_async(Decoder& d);
+void decode_load_store(Decoder& d);
 void decode_atomic(Decoder& d);
 DecodeFunction find_matrix(std::string_view opcode);
 DecodeFunction find_collective(std::string_view opcode);

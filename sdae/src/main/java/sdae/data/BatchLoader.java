@@ -4,9 +4,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicLong;
 import sdae.io.Printable;
 import sdae.tensor.Philox;
 
@@ -20,7 +17,6 @@ public final class BatchLoader implements AutoCloseable {
     private static final int BUFFERS = 3;
     private static final int MAX_CLAIM = 16;
     private static final long CACHE_BYTES = 512L << 20;
-    private static final System.Logger LOG = System.getLogger("sdae.data");
 
     /**
      * What to load and how.
@@ -54,12 +50,9 @@ public final class BatchLoader implements AutoCloseable {
     private final Augment augment;
     private final Settings settings;
     private final int stepsPerEpoch;
-    private final int badLimit;
     private final int claim;
-    private final RawImage[] cache;
-    private final AtomicLong cacheLeft; // below 0: full
+    private final CachedImages images;
     private final NativeBuffer callersPixels = new NativeBuffer(); // with 0 workers
-    private final Set<Integer> bad = ConcurrentHashMap.newKeySet();
     private final List<Thread> threads = new ArrayList<>();
     private final Object lock = new Object();
     // Guarded by lock:
@@ -93,10 +86,8 @@ public final class BatchLoader implements AutoCloseable {
             throw new IllegalArgumentException("batchLoader: the start must be an epoch from 0 and a step below "
                     + stepsPerEpoch + ", but is epoch " + settings.startEpoch + ", step " + settings.startStep);
         }
-        this.badLimit = Math.max(1, Math.min(1000, size / 1000));
         this.claim = Math.max(1, Math.min(MAX_CLAIM, batch / (4 * Math.max(1, settings.workers))));
-        this.cache = source.inMemory() ? null : new RawImage[size];
-        this.cacheLeft = new AtomicLong(cacheBytes);
+        this.images = new CachedImages(source, settings.skipBad, cacheBytes);
         this.epoch = settings.startEpoch;
         this.step = settings.startStep;
         for (int i = 0; i < (settings.workers == 0 ? 1 : BUFFERS); i++) {
@@ -134,7 +125,7 @@ public final class BatchLoader implements AutoCloseable {
 
     /** Broken images met so far, when they are skipped. */
     public int badImages() {
-        return bad.size();
+        return images.broken();
     }
 
     /**
@@ -301,56 +292,15 @@ public final class BatchLoader implements AutoCloseable {
 
     private void fill(Batch batch, int row, NativeBuffer pixels) {
         int wanted = batch.order[batch.step * settings.batchSize + row];
-        int id = wanted;
-        RawImage image = null;
-        while (image == null) {
-            try {
-                image = read(id, pixels);
-            } catch (BadImageException e) {
-                id = replace(id, e);
-            }
-        }
+        CachedImages.Found found = images.find(wanted, pixels);
         Philox random = new Philox(settings.seed, Philox.Purpose.CROP, batch.epoch, wanted);
         try {
-            augment.apply(image, batch.images(), row * augment.outputSize(), random);
+            augment.apply(found.image(), batch.images(), row * augment.outputSize(), random);
         } catch (RuntimeException e) {
             throw new IllegalStateException(
-                    "batchLoader: image " + Printable.of(source.name(id)) + ": " + e.getMessage(), e);
+                    "batchLoader: image " + Printable.of(source.name(found.id())) + ": " + e.getMessage(), e);
         }
-        batch.ids()[row] = id;
-        batch.labels()[row] = source.label(id);
-    }
-
-    private int replace(int id, BadImageException e) {
-        if (!settings.skipBad) {
-            throw e;
-        }
-        if (bad.add(id)) {
-            LOG.log(System.Logger.Level.WARNING, "skipped: " + e.getMessage());
-        }
-        if (bad.size() > badLimit || bad.size() == source.size()) {
-            throw new BadImageException(
-                    e.path(), e.reason(), "more than " + badLimit + " broken images; " + e.hint(), e);
-        }
-        return (id + 1) % source.size();
-    }
-
-    /** Image id, from the cache or for it; once the cache is full, one that lasts until pixels is used again. */
-    private RawImage read(int id, NativeBuffer pixels) {
-        if (cache == null) {
-            return source.read(id);
-        }
-        RawImage image = cache[id]; // a race is harmless: images are immutable and equal
-        if (image != null) {
-            return image;
-        }
-        if (cacheLeft.get() < 0) {
-            return source.read(id, pixels);
-        }
-        image = source.read(id);
-        if (cacheLeft.addAndGet(-image.memory().capacity()) >= 0) {
-            cache[id] = image;
-        }
-        return image;
+        batch.ids()[row] = found.id();
+        batch.labels()[row] = source.label(found.id());
     }
 }
