@@ -25,6 +25,11 @@ extern "C" void SK(adamw)(sk_f32 param, sk_bf16 low, sk_f32 m, sk_f32 v, sk_f32 
   bf16 *copy = Storage<bf16>()(low), *teacher_copy = Storage<bf16>()(teacher_low);
   parallel_range(n, kUpdateChunk, [=](long begin, long end) {
     sweep(begin, end, [=](long i, int count) {
+      prefetch_page(grad + i);
+      prefetch_page(m + i);
+      prefetch_page(v + i);
+      prefetch_page(param + i);
+      if (copy) prefetch_page(copy + i);
       vfloat g = get(grad + i, count) * grad_scale;
       vfloat m1 = fma(get(m + i, count), splat(beta1), g * (1 - beta1));
       vfloat v1 = fma(get(v + i, count), splat(beta2), g * (1 - beta2) * g);

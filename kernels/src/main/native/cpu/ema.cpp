@@ -15,6 +15,9 @@ extern "C" void SK(ema)(sk_f32 teacher, sk_bf16 low, sk_cf32 student, sk_cf32 mo
   float rate = 1 - momentum[0];
   bf16* copy = Storage<bf16>()(low);
   parallel_range(n, kUpdateChunk, [=](long begin, long end) {
-    sweep(begin, end, [=](long i, int count) { move_teacher(teacher, copy, get(student + i, count), rate, i, count); });
+    sweep(begin, end, [=](long i, int count) {
+      prefetch_page(student + i);
+      move_teacher(teacher, copy, get(student + i, count), rate, i, count);
+    });
   });
 }

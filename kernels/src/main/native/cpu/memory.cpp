@@ -15,7 +15,10 @@ constexpr long kChunk = 1 << 16;
 template <typename T, typename F>
 void each(T* y, long n, F f) {
   parallel_range(n, kChunk, [=](long begin, long end) {
-    sweep(begin, end, [=](long i, int count) { put(y + i, f(i, count), count); });
+    sweep(begin, end, [=](long i, int count) {
+      prefetch_page(y + i);
+      put(y + i, f(i, count), count);
+    });
   });
 }
 }  // namespace
@@ -38,7 +41,10 @@ void SK(scale)(sk_any y, int64_t n, float scale, int dtype) {
 }
 
 void SK(cast_f32_bf16)(sk_bf16 y, sk_cf32 x, int64_t n) {
-  each(Storage<bf16>()(y), n, [=](long i, int count) { return get(x + i, count); });
+  each(Storage<bf16>()(y), n, [=](long i, int count) {
+    prefetch_page(x + i);
+    return get(x + i, count);
+  });
 }
 
 void SK(cast_bf16_f32)(sk_f32 y, sk_cbf16 x, int64_t n) {

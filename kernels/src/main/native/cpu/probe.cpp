@@ -90,10 +90,12 @@ constexpr int64_t kCopy = 256 << 20;  // far larger than any cache; a buffer
 constexpr long kPiece = 1 << 20;
 
 void copy_streaming(char* to, const char* from) {
-  for (long i = 0; i < kPiece; i += 64)
+  for (long i = 0; i < kPiece; i += 64) {
+    __builtin_prefetch(from + i + 4096);  // a core's own prefetchers stop at the end of a page
     for (int j = 0; j < 64; j += 16)
       _mm_stream_si128(reinterpret_cast<__m128i*>(to + i + j),
                        _mm_load_si128(reinterpret_cast<const __m128i*>(from + i + j)));
+  }
   _mm_sfence();
 }
 

@@ -27,7 +27,11 @@ void over_samples(const float* scale, long samples, long per_sample, F f) {
 template <typename T>
 void forward(T* y, const T* x, const T* branch, const float* scale, long samples, long per_sample) {
   over_samples(scale, samples, per_sample, [=](long begin, long end, float s) {
-    sweep(begin, end, [=](long i, int n) { put(y + i, fma(get(branch + i, n), splat(s), get(x + i, n)), n); });
+    sweep(begin, end, [=](long i, int n) {
+      prefetch_page(x + i);
+      prefetch_page(branch + i);
+      put(y + i, fma(get(branch + i, n), splat(s), get(x + i, n)), n);
+    });
   });
 }
 

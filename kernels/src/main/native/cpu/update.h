@@ -9,6 +9,8 @@ constexpr long kUpdateChunk = 1 << 16;
 
 /** teacher += rate * (student - teacher), `count` values from i on, and their bf16 copy where there is one. */
 inline void move_teacher(float* teacher, bf16* low, vfloat student, float rate, long i, int count) {
+  prefetch_page(teacher + i);
+  if (low) prefetch_page(low + i);
   vfloat t = get(teacher + i, count);
   t = fma(student - t, splat(rate), t);
   put(teacher + i, t, count);
