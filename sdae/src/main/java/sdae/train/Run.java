@@ -157,9 +157,11 @@ public final class Run implements AutoCloseable {
             }
             finished = evaluate(curves) && loop(curves);
             if (!finished) {
-                save();
+                if (done > 0) { // before that, a resumed run starts anew, to the same bits
+                    save();
+                }
                 writeProfile();
-                progress.say(stop.get() + ": saved after step " + done);
+                progress.say(stop.get() + (done > 0 ? ": saved after step " + done : ": ended before step 1"));
             }
         }
         summary.put("train_seconds", trained);

@@ -75,12 +75,13 @@ class RunTest {
         Map<String, String> expected = weights(whole, 7);
         assertEquals(3, expected.size());
         List<String> curves = curves(whole);
-        for (int stop : new int[] {1, 3, 6}) {
+        for (int stop : new int[] {0, 1, 3, 6}) {
             Path cut = folder.resolve("cut" + stop);
             Config other = config("threads=3", "data.workers=2", "eval.run=false", "model.dtype=" + dtype);
             Run.Outcome first = run(other, cut, false, after(stop));
             assertFalse(first.finished());
             assertEquals(stop, first.step());
+            assertEquals(stop > 0, Files.exists(cut.resolve("checkpoints/step-%010d".formatted(stop))));
             Run.Outcome second = run(other, cut, true, () -> null);
             assertTrue(second.finished());
             assertEquals(expected, weights(cut, 7), "stopped after " + stop);
