@@ -135,7 +135,7 @@ inline void with_storage(int dtype, F f) {
 /** Asks for the cache line of p, which may lie past the end of an array: a sweep that is done before the line is used
  * hides the wait, also of lines that will be written. */
 inline void prefetch(const void* p) { __builtin_prefetch(p); }
-/** For sweeps over more than the caches hold: asks for the line 4 KB behind p. A core's own prefetchers stop where a
+/** For sweeps over more than the caches hold: asks for the line 4 KB after p. A core's own prefetchers stop where a
  * page of 4 KB ends. */
 inline void prefetch_page(const void* p) { prefetch(static_cast<const char*>(p) + 4096); }
 
