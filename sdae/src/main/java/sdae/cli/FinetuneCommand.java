@@ -46,7 +46,10 @@ final class FinetuneCommand implements Callable<Integer> {
     @Parameters(
             arity = "0..1",
             paramLabel = "RUN|FILE",
-            description = "a run folder, or a safetensors file of weights under timm's names")
+            converter = Words.OfNetwork.class,
+            description =
+                    "a run folder, or weights by the names of timm or Hugging Face: a safetensors file, or a folder"
+                            + " with model.safetensors")
     private Path from;
 
     @Option(names = "--from-scratch", description = "take only the sizes and images of RUN: the supervised baseline")
@@ -138,7 +141,9 @@ final class FinetuneCommand implements Callable<Integer> {
     }
 
     private Config fresh(List<String> given) throws IOException {
-        Config source = new Backbone.Origin(from, Backbone.Network.STUDENT, List.of(), true).config();
+        List<String> heads =
+                given.stream().filter(set -> set.startsWith("model.heads=")).toList();
+        Config source = new Backbone.Origin(from, Backbone.Network.STUDENT, heads, true).config();
         boolean weights = !scratch;
         if (weights && Files.isDirectory(from) && source.classifies()) {
             throw new UserError(

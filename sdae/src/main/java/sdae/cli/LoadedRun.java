@@ -6,13 +6,13 @@ import java.nio.file.Path;
 import java.util.List;
 import sdae.config.Config;
 import sdae.data.RunData;
-import sdae.eval.WeightsFile;
 import sdae.io.CheckpointStore;
 import sdae.io.ExitCode;
 import sdae.io.UserError;
 import sdae.model.SdaeModel;
 import sdae.tensor.Backend;
 import sdae.tensor.CpuBackend;
+import sdae.weights.WeightsFile;
 
 /** A run's last good checkpoint, ready to look at images with. */
 record LoadedRun(Config config, RunData data, Backend backend, SdaeModel model, long step) implements AutoCloseable {
@@ -32,9 +32,9 @@ record LoadedRun(Config config, RunData data, Backend backend, SdaeModel model, 
                 .orElseThrow(() -> new UserError(ExitCode.CHECKPOINT, folder + " has no checkpoint yet"));
         Backend backend = new CpuBackend();
         SdaeModel model = new SdaeModel(backend, config.model(), config.objective(), config.flag("wd.skip_tokens"));
-        WeightsFile.load(last.file(WeightsFile.STUDENT), model.student(), WeightsFile.Rules.STRICT);
+        WeightsFile.load(last.file(WeightsFile.STUDENT), model.student());
         if (model.teacher() != null) {
-            WeightsFile.load(last.file(WeightsFile.TEACHER), model.teacher(), WeightsFile.Rules.STRICT);
+            WeightsFile.load(last.file(WeightsFile.TEACHER), model.teacher());
         }
         return new LoadedRun(config, RunData.open(config), backend, model, last.step());
     }

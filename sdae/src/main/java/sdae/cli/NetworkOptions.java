@@ -17,7 +17,10 @@ abstract class NetworkOptions {
 
     @Parameters(
             paramLabel = "RUN|FILE",
-            description = "a run folder, or a safetensors file of weights under timm's names")
+            converter = Words.OfNetwork.class,
+            description =
+                    "a run folder, or weights by the names of timm or Hugging Face: a safetensors file, or a folder"
+                            + " with model.safetensors")
     Path path;
 
     @Option(

@@ -8,11 +8,11 @@ import sdae.config.Config;
 import sdae.data.DataException;
 import sdae.data.Normalization;
 import sdae.data.RunData;
-import sdae.eval.WeightsFile;
 import sdae.io.CheckpointStore;
 import sdae.io.ExitCode;
 import sdae.io.UserError;
 import sdae.weights.Facts;
+import sdae.weights.WeightsFile;
 
 /** A weights file and what is known about it besides: of a run, all that its settings say. */
 record RunWeights(Path file, Facts facts) {

@@ -14,7 +14,6 @@ import sdae.config.Config;
 import sdae.data.ImageSource;
 import sdae.data.Normalization;
 import sdae.eval.Backbone;
-import sdae.eval.WeightsFile;
 import sdae.io.AtomicFolder;
 import sdae.io.Disk;
 import sdae.io.ExitCode;
@@ -31,6 +30,7 @@ import sdae.report.Sheet;
 import sdae.tensor.Backend;
 import sdae.tensor.Devices;
 import sdae.weights.Output;
+import sdae.weights.WeightsFile;
 
 @Command(
         name = "visualize",
@@ -161,9 +161,9 @@ final class VisualizeCommand implements Callable<Integer> {
                         + (decodes ? "teacher" : "decoder"));
                 return;
             }
-            WeightsFile.load(student, model.student(), WeightsFile.Rules.STRICT);
+            WeightsFile.load(student, model.student());
             if (model.teacher() != null) {
-                WeightsFile.load(teacher, model.teacher(), WeightsFile.Rules.STRICT);
+                WeightsFile.load(teacher, model.teacher());
             }
             figures.addAll(new TrainingFigures(config, model, backend, looked).figures());
         }

@@ -1,11 +1,13 @@
 package sdae.cli;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 import sdae.weights.Format;
 import sdae.weights.Sides;
 
-/** What options take that is neither a number nor a path. */
+/** What options take that is no plain number or path. */
 final class Words {
     private Words() {}
 
@@ -18,6 +20,16 @@ final class Words {
             } catch (IllegalArgumentException e) {
                 throw new TypeConversionException(e.getMessage());
             }
+        }
+    }
+
+    /** A run folder or a weights file; Hugging Face's folders mean the file in them. */
+    static final class OfNetwork implements ITypeConverter<Path> {
+        @Override
+        public Path convert(String text) {
+            Path path = Path.of(text);
+            Path inside = path.resolve("model.safetensors");
+            return Files.isRegularFile(inside) && !Files.exists(path.resolve("config.yaml")) ? inside : path;
         }
     }
 

@@ -6,11 +6,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import sdae.config.Config;
 import sdae.io.CheckpointStore;
 import sdae.io.ExitCode;
 import sdae.io.Printable;
-import sdae.io.SafetensorsReader;
 import sdae.io.UserError;
 import sdae.model.Classifier.Pool;
 import sdae.model.Encoder;
@@ -24,9 +25,11 @@ import sdae.tensor.ParameterBuffer;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
 import sdae.tensor.op.MeanPoolOp;
+import sdae.weights.Facts;
+import sdae.weights.WeightsFile;
 
 /**
- * A frozen encoder, from a run folder (its last good checkpoint) or from a safetensors file with timm's names. The settings
+ * A frozen encoder, from a run folder (its last good checkpoint) or from weights by the names of timm or Hugging Face. The settings
  * are the run's, or for a file of its own those that the shapes of its tensors tell; each can be overridden.
  */
 public final class Backbone implements AutoCloseable {
@@ -41,11 +44,13 @@ public final class Backbone implements AutoCloseable {
     /**
      * Where weights are and how to read them.
      *
-     * @param path a run folder or a safetensors file
+     * @param path a run folder, or a safetensors file under the names of timm or Hugging Face
      * @param sets {@code key=value} each, over the run's own settings: other data, another {@code image.size}
      * @param strict whether a tensor that does not fit is an error; else it is said
      */
     public record Origin(Path path, Network network, List<String> sets, boolean strict) {
+        private static final Pattern HEADS = Pattern.compile("model\\.heads=([1-9]\\d{0,3})");
+
         public Origin {
             sets = List.copyOf(sets);
         }
@@ -57,7 +62,7 @@ public final class Backbone implements AutoCloseable {
                 if (run != null) {
                     return Config.load(run.resolve("config.yaml"), null, sets);
                 }
-                List<String> all = new ArrayList<>(Architecture.of(path).settings());
+                List<String> all = new ArrayList<>(WeightsFile.settings(path, told()));
                 all.addAll(sets);
                 return Config.load(null, null, all);
             }
@@ -69,6 +74,16 @@ public final class Backbone implements AutoCloseable {
                                 + " file");
             }
             return Config.load(file, null, sets);
+        }
+
+        /** The heads, which no shape tells: the last that the settings name. */
+        private Facts told() {
+            return sets.stream()
+                    .map(HEADS::matcher)
+                    .filter(Matcher::matches)
+                    .reduce((first, last) -> last)
+                    .map(heads -> Facts.ofHeads(Integer.parseInt(heads.group(1))))
+                    .orElse(Facts.NONE);
         }
 
         /** The run that a checkpoint's file lies in, or null. */
@@ -114,14 +129,8 @@ public final class Backbone implements AutoCloseable {
     }
 
     record Weighted(Path file, long step) {
-        /** Whether it is of a classifier whose only last norm comes behind the mean of the tokens (timm's {@code fc_norm}). */
         boolean poolsFirst() throws IOException {
-            if (file == null) {
-                return false;
-            }
-            try (SafetensorsReader reader = SafetensorsReader.open(file)) {
-                return reader.has("fc_norm.weight") && !reader.has("norm.weight");
-            }
+            return file != null && WeightsFile.poolsFirst(file);
         }
     }
 
@@ -174,12 +183,8 @@ public final class Backbone implements AutoCloseable {
             }
             backbone.parameters.round();
             if (weights.file != null) {
-                WeightsFile.Misfits left = WeightsFile.load(
-                        weights.file, backbone.parameters, WeightsFile.Rules.of(config.model(), origin.strict));
-                if (!left.none()) {
-                    say.accept(
-                            "weights " + Printable.of(weights.file.toString()) + ": left as they were: " + left.text());
-                }
+                WeightsFile.load(
+                        weights.file, backbone.parameters, WeightsFile.Rules.of(config.model(), origin.strict), say);
             }
             return backbone;
         } catch (IOException | RuntimeException e) {

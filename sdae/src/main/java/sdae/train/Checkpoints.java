@@ -3,7 +3,6 @@ package sdae.train;
 import java.io.IOException;
 import java.util.Map;
 import java.util.TreeMap;
-import sdae.eval.WeightsFile;
 import sdae.io.CheckpointStore.Checkpoint;
 import sdae.io.SafetensorsReader;
 import sdae.io.SafetensorsWriter;
@@ -13,6 +12,8 @@ import sdae.nn.AdamW;
 import sdae.tensor.Backend;
 import sdae.tensor.ParameterBuffer;
 import sdae.tensor.Tensor;
+import sdae.weights.Facts;
+import sdae.weights.WeightsFile;
 
 /** A run's state as files: weights under timm's names, and AdamW's moments flat, as they lie in memory. */
 final class Checkpoints {
@@ -38,10 +39,8 @@ final class Checkpoints {
     }
 
     static SafetensorsWriter weights(Backend backend, ModelSpec spec, ParameterBuffer parameters) {
-        SafetensorsWriter writer = new SafetensorsWriter()
-                .metadata("format", "pt")
-                .metadata(WeightsFile.GRID, spec.gridRows() + "x" + spec.gridCols())
-                .metadata(WeightsFile.HEADS, Integer.toString(spec.heads()));
+        SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+        Facts.of(spec).metadata().forEach(writer::metadata);
         new TreeMap<>(parameters.parameters()).forEach((name, p) -> add(backend, writer, name, p.value()));
         return writer;
     }
@@ -59,9 +58,9 @@ final class Checkpoints {
 
     /** Puts a checkpoint's state back; bit for bit what was saved. */
     static void restore(Checkpoint checkpoint, SdaeModel model, AdamW adamw) throws IOException {
-        WeightsFile.load(checkpoint.file(WeightsFile.STUDENT), model.student(), WeightsFile.Rules.STRICT);
+        WeightsFile.load(checkpoint.file(WeightsFile.STUDENT), model.student());
         if (model.teacher() != null) {
-            WeightsFile.load(checkpoint.file(WeightsFile.TEACHER), model.teacher(), WeightsFile.Rules.STRICT);
+            WeightsFile.load(checkpoint.file(WeightsFile.TEACHER), model.teacher());
         }
         restore(checkpoint, adamw);
     }

@@ -16,11 +16,9 @@ import sdae.eval.Backbone;
 import sdae.eval.Classes;
 import sdae.eval.Duplicates;
 import sdae.eval.Score;
-import sdae.eval.WeightsFile;
 import sdae.io.CheckpointStore.Checkpoint;
 import sdae.io.ExitCode;
 import sdae.io.Pace;
-import sdae.io.Printable;
 import sdae.io.SafetensorsWriter;
 import sdae.io.UserError;
 import sdae.model.Classifier;
@@ -33,6 +31,7 @@ import sdae.tensor.DType;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
 import sdae.tensor.op.CrossEntropyOp;
+import sdae.weights.WeightsFile;
 
 /**
  * Fine-tuning (SdAE main_finetune): all weights of an encoder and a new head, layer by layer at falling rates, on mixed,
@@ -124,16 +123,14 @@ final class Finetuning implements Task {
                             List.of(),
                             strict)
                     .file();
-            WeightsFile.Misfits left = WeightsFile.load(
+            WeightsFile.load(
                     file,
                     classifier.parameters(),
                     WeightsFile.Rules.of(config.model(), strict)
                             .except(
                                     name -> name.startsWith("fc_norm.") || name.startsWith("head."),
-                                    name -> pool == Pool.MEAN && name.startsWith("norm.")));
-            if (!left.none()) {
-                say.accept("weights " + Printable.of(file.toString()) + ": left as they were: " + left.text());
-            }
+                                    name -> pool == Pool.MEAN && name.startsWith("norm.")),
+                    say);
         }
         if (averaged != null) {
             averaged.parameters().values().set(classifier.parameters().values());
@@ -255,9 +252,9 @@ final class Finetuning implements Task {
 
     @Override
     public void restore(Checkpoint checkpoint) throws IOException {
-        WeightsFile.load(checkpoint.file(WeightsFile.CLASSIFIER), classifier.parameters(), WeightsFile.Rules.STRICT);
+        WeightsFile.load(checkpoint.file(WeightsFile.CLASSIFIER), classifier.parameters());
         if (averaged != null) {
-            WeightsFile.load(checkpoint.file(AVERAGED), averaged.parameters(), WeightsFile.Rules.STRICT);
+            WeightsFile.load(checkpoint.file(AVERAGED), averaged.parameters());
         }
         Checkpoints.restore(checkpoint, adamw);
     }

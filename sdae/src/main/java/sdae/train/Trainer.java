@@ -3,7 +3,6 @@ package sdae.train;
 import java.io.IOException;
 import sdae.config.Config;
 import sdae.data.BatchLoader;
-import sdae.eval.WeightsFile;
 import sdae.model.SdaeModel;
 import sdae.nn.AdamW;
 import sdae.tensor.Arena;
@@ -12,6 +11,7 @@ import sdae.tensor.DType;
 import sdae.tensor.ParameterBuffer;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
+import sdae.weights.WeightsFile;
 
 /** The step: batches in, one update of student and teacher out. Knows no file and no clock. */
 final class Trainer implements AutoCloseable {
@@ -59,10 +59,7 @@ final class Trainer implements AutoCloseable {
         String teacher = config.text("teacher.init");
         model.init(config.longInteger("seed"), config.text("init.patch_bias").equals("zero"), teacher.equals("copy"));
         if (model.teacher() != null && teacher.startsWith("checkpoint:")) {
-            WeightsFile.load(
-                    java.nio.file.Path.of(teacher.substring("checkpoint:".length())),
-                    model.teacher(),
-                    WeightsFile.Rules.STRICT);
+            WeightsFile.load(java.nio.file.Path.of(teacher.substring("checkpoint:".length())), model.teacher());
         }
         if (config.text("teacher.pos").equals("shared")) {
             model.shareTeacherPositions();

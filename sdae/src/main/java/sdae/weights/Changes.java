@@ -3,7 +3,6 @@ package sdae.weights;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
-import sdae.model.ModelSpec;
 import sdae.nn.Init;
 import sdae.nn.LayerNorm;
 import sdae.nn.Linear;
@@ -21,18 +20,17 @@ final class Changes {
     private Changes() {}
 
     /** Gives the position tables another grid by bicubic interpolation; nothing else depends on it. */
-    static void resizePositions(Map<String, Weight> weights, ModelSpec from, Sides grid) throws IOException {
-        int rows = grid.height();
-        int cols = grid.width();
-        if (rows == from.gridRows() && cols == from.gridCols()) {
+    static void resizePositions(Map<String, Weight> weights, Sides from, Sides to) throws IOException {
+        if (to.equals(from)) {
             return;
         }
         for (String name : List.of("pos_embed", "decoder_pos_embed")) {
             Weight table = weights.get(name);
-            if (table != null && table.shape().size() == 3 && table.shape().get(1) == 1 + from.patches()) {
+            if (table != null && table.shape().size() == 3 && table.shape().get(1) == 1 + from.area()) {
                 int width = Math.toIntExact(table.shape().get(2));
-                float[] resized = Positions.resize(table.values(), from.gridRows(), from.gridCols(), rows, cols, width);
-                weights.put(name, Weight.of(name, List.of(1L, 1L + (long) rows * cols, (long) width), resized));
+                float[] resized =
+                        Positions.resize(table.values(), from.height(), from.width(), to.height(), to.width(), width);
+                weights.put(name, Weight.of(name, List.of(1L, 1 + to.area(), (long) width), resized));
             }
         }
     }

@@ -94,8 +94,9 @@ public record Export(Format to, boolean bf16, Sides imageSize, int classes, bool
     /** Returns the new grid. */
     private Sides change(Map<String, Weight> weights, Network network) throws IOException {
         ModelSpec spec = network.spec();
-        Sides grid = imageSize == null ? new Sides(spec.gridRows(), spec.gridCols()) : grid(imageSize, spec.patch());
-        Changes.resizePositions(weights, spec, grid);
+        Sides was = Sides.ofGrid(spec);
+        Sides grid = imageSize == null ? was : grid(imageSize, spec.patch());
+        Changes.resizePositions(weights, was, grid);
         if (classes >= 0) {
             Changes.resizeHead(weights, spec.width(), classes);
         }

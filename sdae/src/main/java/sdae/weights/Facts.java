@@ -1,10 +1,10 @@
 package sdae.weights;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import sdae.config.Config;
 import sdae.data.Normalization;
-import sdae.eval.WeightsFile;
 import sdae.io.ExitCode;
 import sdae.io.Printable;
 import sdae.io.UserError;
@@ -33,10 +33,22 @@ public record Facts(int heads, int decoderHeads, Sides grid, Normalization norma
     private static final String HEADS = "heads";
     private static final String DECODER_HEADS = "decoder_heads";
     private static final String GRID = "grid";
+    private static final String MEAN = "mean";
+    private static final String STD = "std";
     private static final String PREDICTS = "predicts";
 
     /** Nothing is known. */
     public static final Facts NONE = new Facts(0, 0, null, null, null);
+
+    /** The heads alone. */
+    public static Facts ofHeads(int heads) {
+        return new Facts(heads, 0, null, null, null);
+    }
+
+    /** What is known of an encoder of these sizes. */
+    public static Facts of(ModelSpec encoder) {
+        return new Facts(encoder.heads(), 0, Sides.ofGrid(encoder), null, null);
+    }
 
     /** Those of a run; the normalization is null if it is not known. */
     public static Facts of(Config config, Normalization normalization) {
@@ -47,12 +59,7 @@ public record Facts(int heads, int decoderHeads, Sides grid, Normalization norma
         } else if (config.objective() instanceof Objective.Sdae) {
             predicts = Prediction.FEATURES;
         }
-        return new Facts(
-                spec.heads(),
-                spec.decoderHeads(),
-                new Sides(spec.gridRows(), spec.gridCols()),
-                normalization,
-                predicts);
+        return new Facts(spec.heads(), spec.decoderHeads(), Sides.ofGrid(spec), normalization, predicts);
     }
 
     /** What the metadata of a file says. */
@@ -62,9 +69,8 @@ public record Facts(int heads, int decoderHeads, Sides grid, Normalization norma
                     Integer.parseUnsignedInt(metadata.getOrDefault(HEADS, "0")),
                     Integer.parseUnsignedInt(metadata.getOrDefault(DECODER_HEADS, "0")),
                     metadata.containsKey(GRID) ? Sides.of(metadata.get(GRID)) : null,
-                    metadata.containsKey(WeightsFile.MEAN) && metadata.containsKey(WeightsFile.STD)
-                            ? new Normalization(
-                                    numbers(metadata.get(WeightsFile.MEAN)), numbers(metadata.get(WeightsFile.STD)))
+                    metadata.containsKey(MEAN) && metadata.containsKey(STD)
+                            ? new Normalization(numbers(metadata.get(MEAN)), numbers(metadata.get(STD)))
                             : null,
                     metadata.containsKey(PREDICTS) ? Prediction.valueOf(metadata.get(PREDICTS)) : null);
         } catch (IllegalArgumentException e) {
@@ -77,7 +83,7 @@ public record Facts(int heads, int decoderHeads, Sides grid, Normalization norma
     }
 
     /** The metadata that {@link #of(Map, String)} reads back. */
-    Map<String, String> metadata() {
+    public Map<String, String> metadata() {
         Map<String, String> metadata = new LinkedHashMap<>();
         putNumber(metadata, HEADS, heads);
         putNumber(metadata, DECODER_HEADS, decoderHeads);
@@ -85,8 +91,8 @@ public record Facts(int heads, int decoderHeads, Sides grid, Normalization norma
             metadata.put(GRID, grid.toString());
         }
         if (normalization != null) {
-            metadata.put(WeightsFile.MEAN, text(normalization.mean()));
-            metadata.put(WeightsFile.STD, text(normalization.std()));
+            metadata.put(MEAN, text(normalization.mean()));
+            metadata.put(STD, text(normalization.std()));
         }
         if (predicts != null) {
             metadata.put(PREDICTS, predicts.name());
@@ -102,6 +108,13 @@ public record Facts(int heads, int decoderHeads, Sides grid, Normalization norma
                 grid != null ? grid : other.grid,
                 normalization != null ? normalization : other.normalization,
                 predicts != null ? predicts : other.predicts);
+    }
+
+    /** How pixels are normalized, as settings; none where that is unknown. */
+    List<String> settings() {
+        return normalization == null
+                ? List.of()
+                : List.of("data.mean=" + text(normalization.mean()), "data.std=" + text(normalization.std()));
     }
 
     private static void putNumber(Map<String, String> metadata, String key, int value) {

@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import sdae.config.Config;
-import sdae.eval.WeightsFile;
 import sdae.io.AtomicFolder;
 import sdae.io.CheckpointStore;
 import sdae.io.Disk;
@@ -44,8 +43,8 @@ public record Import(Sides imageSize, int classes, ModelSpec like, boolean stric
         Network stored = Network.of(weights, facts, name);
         List<String> lines = new ArrayList<>(source.remarks());
         ModelSpec target = like == null ? resized(stored.spec()) : like;
-        Sides grid = new Sides(target.gridRows(), target.gridCols());
-        Changes.resizePositions(weights, stored.spec(), grid);
+        Sides grid = Sides.ofGrid(target);
+        Changes.resizePositions(weights, Sides.ofGrid(stored.spec()), grid);
         if (stored.classes() > 0 && stored.classes() != classes) {
             lines.add("left out: the head of " + stored.classes() + " classes (--head " + stored.classes()
                     + " keeps it)");
@@ -117,15 +116,7 @@ public record Import(Sides imageSize, int classes, ModelSpec like, boolean stric
     /** The settings of this network, checked as any other. */
     private static Config config(Network network, Facts facts, List<String> lines) {
         ModelSpec spec = network.spec();
-        List<String> settings = new ArrayList<>(List.of(
-                "image.size=" + spec.imageHeight() + "x" + spec.imageWidth(),
-                "in_chans=" + spec.channels(),
-                "model.name=custom",
-                "model.patch=" + spec.patch(),
-                "model.width=" + spec.width(),
-                "model.depth=" + spec.depth(),
-                "model.heads=" + spec.heads(),
-                "model.mlp_ratio=" + (double) spec.mlpWidth() / spec.width()));
+        List<String> settings = new ArrayList<>(network.settings());
         if (network.outputs() > 0) {
             settings.addAll(List.of(
                     "decoder.width=" + spec.decoderWidth(),
@@ -139,10 +130,8 @@ public record Import(Sides imageSize, int classes, ModelSpec like, boolean stric
         if (facts.normalization() == null) {
             lines.add("pixels: the file does not say how they were normalized; set data.mean and data.std in its"
                     + " config.yaml if you know (auto: measured on your images)");
-        } else {
-            settings.add("data.mean=" + Facts.text(facts.normalization().mean()));
-            settings.add("data.std=" + Facts.text(facts.normalization().std()));
         }
+        settings.addAll(facts.settings());
         return Config.load(null, null, settings);
     }
 

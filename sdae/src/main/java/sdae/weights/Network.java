@@ -56,7 +56,13 @@ record Network(ModelSpec spec, int outputs, boolean pooled, int classes) {
         }
         int width = Math.min(size(patch.get(0), file), WIDEST);
         int side = size(patch.get(2), file);
-        Sides grid = grid(size(positions.get(1), file) - 1, facts, file);
+        Sides grid = grid(size(positions.get(1), file) - 1, facts);
+        if (grid == null) {
+            throw fault(
+                    file,
+                    "has " + (positions.get(1) - 1) + " positions, which is no square, and does not say in what grid;"
+                            + " tell it to import or export with --grid ROWSxCOLUMNS");
+        }
         List<Long> fc1 = shape(weights, "blocks.0.mlp.fc1.weight", 2);
         List<Long> embed = shape(weights, "decoder_embed.weight", 2);
         List<Long> pred = shape(weights, "decoder_pred.weight", 2);
@@ -73,7 +79,7 @@ record Network(ModelSpec spec, int outputs, boolean pooled, int classes) {
                     side,
                     width,
                     depth(weights, false),
-                    heads(width, facts.heads(), "--heads", file),
+                    heads(width, facts.heads(), "--heads, or --set model.heads=N where there is no such option", file),
                     fc1 == null ? 4 * width : size(fc1.get(0), file),
                     decoderWidth,
                     depth(weights, true),
@@ -85,7 +91,7 @@ record Network(ModelSpec spec, int outputs, boolean pooled, int classes) {
         return new Network(
                 spec,
                 decodes ? size(pred.get(0), file) : 0,
-                weights.containsKey("fc_norm.weight") && !weights.containsKey("norm.weight"),
+                pooled(weights),
                 head == null ? 0 : size(head.get(0), file));
     }
 
@@ -113,19 +119,31 @@ record Network(ModelSpec spec, int outputs, boolean pooled, int classes) {
         return byName;
     }
 
-    /** Rows and columns of the patches: as the facts say, else a square. */
-    private static Sides grid(int patches, Facts facts, String file) {
-        if (facts.grid() != null && (long) facts.grid().height() * facts.grid().width() == patches) {
+    /** The sizes of the encoder as settings. */
+    List<String> settings() {
+        return List.of(
+                "image.size=" + spec.imageHeight() + "x" + spec.imageWidth(),
+                "in_chans=" + spec.channels(),
+                "model.name=custom",
+                "model.patch=" + spec.patch(),
+                "model.width=" + spec.width(),
+                "model.depth=" + spec.depth(),
+                "model.heads=" + spec.heads(),
+                "model.mlp_ratio=" + (double) spec.mlpWidth() / spec.width());
+    }
+
+    /** Rows and columns of that many patches: as the facts say, else a square; null if neither fits. */
+    static Sides grid(long patches, Facts facts) {
+        if (facts.grid() != null && facts.grid().area() == patches) {
             return facts.grid();
         }
-        int root = (int) Math.round(Math.sqrt(Math.max(0, patches)));
-        if (root * root != patches || root == 0) {
-            throw fault(
-                    file,
-                    "has " + patches + " positions, which is no square, and does not say in what grid;"
-                            + " give it with --grid ROWSxCOLUMNS");
-        }
-        return new Sides(root, root);
+        long root = Math.round(Math.sqrt((double) Math.max(0, patches)));
+        return root > 0 && root <= MOST && root * root == patches ? new Sides((int) root, (int) root) : null;
+    }
+
+    /** Whether the only norm behind the encoder is that of a classifier that pools first. */
+    static boolean pooled(Map<String, Weight> weights) {
+        return weights.containsKey("fc_norm.weight") && !weights.containsKey("norm.weight");
     }
 
     private static int heads(int width, int known, String option, String file) {

@@ -1,5 +1,7 @@
 package sdae.weights;
 
+import sdae.model.ModelSpec;
+
 /** Two sizes, top to bottom first: of an image in pixels, or of its grid in patches. */
 public record Sides(int height, int width) {
     private static final int MOST = 1 << 16;
@@ -21,6 +23,15 @@ public record Sides(int height, int width) {
             // one message for all faults
         }
         throw new IllegalArgumentException("must be a number or two as 224x160, but is '" + text + "'");
+    }
+
+    /** Patches of the images that a network takes. */
+    static Sides ofGrid(ModelSpec spec) {
+        return new Sides(spec.gridRows(), spec.gridCols());
+    }
+
+    long area() {
+        return (long) height * width;
     }
 
     @Override

@@ -108,10 +108,12 @@ class WeightCommandsTest {
         run(new FeaturesCommand(), with(options, at("sdae"), "--of", "teacher", "-o", at("a.npy")));
         run(new FeaturesCommand(), with(options, at("back"), "-o", at("b.npy")));
         run(new FeaturesCommand(), with(options, at("timm.safetensors"), "-o", at("c.npy")));
+        run(new FeaturesCommand(), with(options, at("hf"), "-o", at("d.npy")));
         byte[] expected = Files.readAllBytes(folder.resolve("a.npy"));
         assertEquals(128 + 24 * 17 * 16 * 4, expected.length);
         assertArrayEquals(expected, Files.readAllBytes(folder.resolve("b.npy")));
         assertArrayEquals(expected, Files.readAllBytes(folder.resolve("c.npy")));
+        assertArrayEquals(expected, Files.readAllBytes(folder.resolve("d.npy")));
     }
 
     private static String[] with(String[] options, String... more) {

@@ -25,6 +25,7 @@ import sdae.model.Classifier.Pool;
 import sdae.nn.Positions;
 import sdae.tensor.CpuBackend;
 import sdae.train.SmallRuns;
+import sdae.weights.WeightsFile;
 
 /** Frozen encoders of what a small pretraining left: its folder, its files, and files that do not fit. */
 class BackboneTest {
@@ -129,9 +130,9 @@ class BackboneTest {
                 UserError.class, () -> Backbone.open(origin(other, Backbone.Network.STUDENT, true, sets), s -> {}));
         assertEquals(ExitCode.CHECKPOINT, e.code());
         for (String part : List.of(
-                "the file lacks blocks.1.attn.qkv.bias [48]",
-                "the model lacks surplus.weight [2]",
-                "norm.bias (file [3], model [16])")) {
+                "1 missing (blocks.1.attn.qkv.bias [48])",
+                "1 not part of the network (surplus.weight [2])",
+                "1 of another shape (norm.bias: file [3], network [16])")) {
             assertTrue(e.getMessage().contains(part), e.getMessage());
         }
         assertFalse(e.getMessage().contains("decoder_"), e.getMessage());
@@ -154,7 +155,7 @@ class BackboneTest {
         Files.write(lone, bytes(new SafetensorsWriter().add("weight", new long[] {2}, new float[2])));
         UserError e = assertThrows(
                 UserError.class, () -> Backbone.open(origin(lone, Backbone.Network.STUDENT, true), s -> {}));
-        assertTrue(e.getMessage().contains("has no patch_embed.proj.weight"), e.getMessage());
+        assertTrue(e.getMessage().contains("it needs patch_embed.proj.weight"), e.getMessage());
         UserError none = assertThrows(
                 UserError.class, () -> Backbone.open(origin(folder, Backbone.Network.STUDENT, true), s -> {}));
         assertTrue(none.getMessage().contains("neither a run folder"), none.getMessage());

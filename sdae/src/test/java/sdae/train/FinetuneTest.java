@@ -23,12 +23,12 @@ import sdae.data.RunData;
 import sdae.eval.Backbone;
 import sdae.eval.Features;
 import sdae.eval.Score;
-import sdae.eval.WeightsFile;
 import sdae.io.ExitCode;
 import sdae.io.SafetensorsReader;
 import sdae.io.UserError;
 import sdae.model.Classifier.Pool;
 import sdae.tensor.TestDevices;
+import sdae.weights.WeightsFile;
 
 /** Fine-tuning of one small run. */
 class FinetuneTest {
@@ -205,6 +205,6 @@ class FinetuneTest {
         UserError e = assertThrows(
                 UserError.class, () -> run(config("model.width=32"), folder.resolve("wide"), false, () -> null));
         assertEquals(ExitCode.CHECKPOINT, e.code());
-        assertTrue(e.getMessage().contains("cls_token (file [1, 1, 16], model [1, 1, 32])"), e.getMessage());
+        assertTrue(e.getMessage().contains("cls_token: file [1, 1, 16], network [1, 1, 32]"), e.getMessage());
     }
 }

@@ -13,7 +13,6 @@ import java.util.SplittableRandom;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import sdae.eval.WeightsFile;
 import sdae.io.SafetensorsWriter;
 import sdae.model.ModelSpec;
 import sdae.model.Objective;
@@ -97,7 +96,8 @@ class ParityTest {
             WeightsFile.load(
                     file,
                     model.student(),
-                    WeightsFile.Rules.STRICT.except(name -> false, name -> name.startsWith("head.")));
+                    WeightsFile.Rules.STRICT.except(name -> false, name -> name.startsWith("head.")),
+                    remark -> {});
             Tensor batch = tape.of(images, IMAGES, 3, SPEC.imageHeight(), SPEC.imageWidth());
             Tensor tokens = model.encoder().infer(tape, batch, null, 1);
             PatchMask mask = PatchMask.of(tape.of(noise, IMAGES, SPEC.patches()), visible, SPEC.patches() - visible);
