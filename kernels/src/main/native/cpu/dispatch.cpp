@@ -5,7 +5,8 @@
 //   avx2         x86-64-v3              amx          and tiles of bf16: Sapphire Rapids and later
 //   avx512       x86-64-v4
 //
-// The last two only multiply bf16 faster: a kernel without a form of its own there is avx512's, the same address.
+// The last two only multiply and round bf16 faster: a kernel without a form of its own there is that of the set before,
+// the same address.
 #include "sdae_kernels.h"
 #include "pool.h"
 #include <cstdlib>

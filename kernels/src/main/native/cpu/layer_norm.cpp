@@ -4,7 +4,8 @@
 //     dx = rstd * (g - mean(g) - xhat * mean(g * xhat));  dgamma += sum over rows of dy * xhat;  dbeta += ... of dy
 //
 //   Shapes   x, y, dx, dy [R, D], f32 or bf16; mean, rstd [R]; gamma, beta [D]; any R, D >= 1
-//   Tiles    forward: rows of about 16 Ki values a task; the three passes over a row (mean, variance, output) hit L1
+//   Tiles    forward: rows of about 16 Ki values a task; the three passes over a row (mean, variance, output) hit L1;
+//            of short rows in bf16, where arithmetic bounds and not memory, four go abreast and hide each other's sums
 //            backward: 32 rows a task, four at a time, so that a column's partial sums are read and written once per
 //            four rows; partials [tasks, 2, D] in scratch (3 % of the traffic at D 768), added up in task order
 //   Traffic  f32: forward reads 4RD bytes, writes 4RD; backward reads 8RD, writes 4RD
@@ -19,35 +20,61 @@ namespace {
 constexpr long kForwardValues = 1 << 14;
 constexpr long kRowsPerTask = 32;
 constexpr int kRowsAtOnce = 4;
+constexpr long kShort = 256;
 
-template <typename To, typename T>
-void forward(To to, T* y, float* mean, float* rstd, const T* x, const float* gamma, const float* beta, long rows,
-             long cols, float eps) {
-  parallel_range(rows, max_of(1, kForwardValues / cols), [=](long begin, long end) {
-    for (long row = begin; row < end; row++) {
-      const T* in = x + row * cols;
-      T* out = y + row * cols;
-      float m = sum_over(cols,
-                         [=](long i, int n) {
-                           to.ahead(out + i);
-                           prefetch(in + cols + i);
-                           return get(in + i, n);
-                         }) /
-                cols;
-      float variance = sum_over(cols,
-                                [=](long i, int n) {
-                                  vfloat d = get(in + i, n) - m;
-                                  return keep(d * d, n);
+template <typename T, typename To>
+struct Forward {
+  To to;
+  T* y;
+  float *mean, *rstd;
+  const T* x;
+  const float *gamma, *beta;
+  long cols;
+  float eps;
+
+  /** kRows rows from `first` on, each by the same operations whatever kRows is. */
+  template <int kRows>
+  void rows(long first) const {
+    const T* in = x + first * cols;
+    T* out = y + first * cols;
+    const long n = cols;
+    float m[kRows], scale[kRows];
+    for (int r = 0; r < kRows; r++)
+      m[r] = sum_over(n,
+                      [=, this](long i, int count) {
+                        to.ahead(out + r * n + i);
+                        prefetch(in + (r + kRows) * n + i);
+                        return get(in + r * n + i, count);
+                      }) /
+             n;
+    for (int r = 0; r < kRows; r++) {
+      float variance = sum_over(n,
+                                [=, mean = m[r]](long i, int count) {
+                                  vfloat d = get(in + r * n + i, count) - mean;
+                                  return keep(d * d, count);
                                 }) /
-                       cols;
-      float r = 1 / __builtin_sqrtf(variance + eps);
-      mean[row] = m;
-      rstd[row] = r;
-      sweep(0, cols, [=](long i, int n) {
-        to.put(out + i, fma((get(in + i, n) - m) * r, get(gamma + i, n), get(beta + i, n)), n);
+                       n;
+      scale[r] = 1 / __builtin_sqrtf(variance + eps);
+    }
+    for (int r = 0; r < kRows; r++) {
+      mean[first + r] = m[r];
+      rstd[first + r] = scale[r];
+      sweep(0, n, [=, this, mean = m[r], scale = scale[r]](long i, int count) {
+        vfloat normal = (get(in + r * n + i, count) - mean) * scale;
+        to.put(out + r * n + i, fma(normal, get(gamma + i, count), get(beta + i, count)), count);
       });
     }
-    to.done();
+  }
+};
+
+template <typename T, typename To>
+void forward(Forward<T, To> f, long rows) {
+  const bool abreast = sizeof(T) == 2 && f.cols <= kShort;
+  parallel_range(rows, max_of(1, kForwardValues / f.cols), [=](long begin, long end) {
+    long row = begin;
+    for (; abreast && row + kRowsAtOnce <= end; row += kRowsAtOnce) f.template rows<kRowsAtOnce>(row);
+    for (; row < end; row++) f.template rows<1>(row);
+    f.to.done();
   });
 }
 
@@ -123,8 +150,9 @@ extern "C" {
 void SK(layer_norm_forward)(sk_any y, sk_f32 mean, sk_f32 rstd, sk_cany x, sk_cf32 gamma, sk_cf32 beta, int rows,
                             int cols, float eps, int dtype) {
   with_storage(dtype, [=](auto as) {
-    with_stores(as(y), rows, cols,
-                [=](auto to) { forward(to, as(y), mean, rstd, as(x), gamma, beta, rows, cols, eps); });
+    with_stores(as(y), rows, cols, [=](auto to) {
+      forward(Forward{to, as(y), mean, rstd, as(x), gamma, beta, cols, eps}, rows);
+    });
   });
 }
 

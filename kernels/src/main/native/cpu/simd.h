@@ -219,13 +219,21 @@ inline vfloat vround(vfloat a) {
 inline vint to_int(vfloat a) { return __builtin_convertvector(a, vint); }
 inline vfloat select(vint mask, vfloat yes, vfloat no) { return mask ? yes : no; }
 
-/** Sum of the lanes, as a fixed binary tree. */
+/** The upper half of the lanes added to the lower until one is left: the same tree on every instruction set. */
 inline float sum_lanes(vfloat v) {
-  float x[kLanes];
-  __builtin_memcpy(x, &v, sizeof v);
-  for (int step = kLanes / 2; step > 0; step /= 2)
-    for (int i = 0; i < step; i++) x[i] += x[i + step];
-  return x[0];
+#if defined(__AVX512F__)
+  auto eight = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+               __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+  vfloat eight = v;
+#endif
+#if defined(__AVX2__)
+  auto four = __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
+#else
+  vfloat four = eight;
+#endif
+  auto two = four + __builtin_shufflevector(four, four, 2, 3, 2, 3);
+  return two[0] + two[1];
 }
 /** Sum over i in [0, n) of f(first, count), a vector at a time in four chains; f returns zeros behind `count` lanes. */
 template <typename F>
