@@ -71,7 +71,7 @@ final class StepWork implements Work {
                 timed.size("decoderH"));
         model = new SdaeModel(backend, spec, Objective.Sdae.official(timed.size("K")), false, timed.dtype());
         adamw = new AdamW(backend, model.student(), model.teacher(), SCALES, 0.9, 0.95, 1e-8);
-        model.init(SEED, false, false);
+        model.init(SEED, false);
         arena = new Arena(backend);
         int batch = timed.size("B");
         images = Tensor.persistent(backend, DType.F32, batch, spec.channels(), side, side);

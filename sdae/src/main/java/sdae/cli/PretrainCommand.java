@@ -91,17 +91,18 @@ final class PretrainCommand implements Callable<Integer> {
         }
         Path report =
                 new Reporter(List.of(outcome.folder())).write(outcome.folder().resolve("report.html"));
-        closing(outcome, report);
+        closing(config, outcome, report);
         return ExitCode.DONE.code();
     }
 
-    private static void closing(Run.Outcome outcome, Path report) {
+    private static void closing(Config config, Run.Outcome outcome, Path report) {
         Map<String, Object> summary = outcome.summary();
         if (summary.get("knn_trained") instanceof Double trained) {
             System.out.printf(
                     Locale.ROOT,
-                    "kNN accuracy: raw pixels %.1f %%, untrained network %.1f %%, trained network %.1f %%%n",
+                    "kNN accuracy: raw pixels %.1f %%, %s network %.1f %%, trained network %.1f %%%n",
                     100 * (Double) summary.getOrDefault("knn_raw_pixels", Double.NaN),
+                    config.text("student.init").equals("random") ? "untrained" : "starting",
                     100 * (Double) summary.getOrDefault("knn_untrained", Double.NaN),
                     100 * trained);
         }

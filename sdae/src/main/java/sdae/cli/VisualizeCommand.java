@@ -48,7 +48,7 @@ import sdae.weights.WeightsFile;
         footer = {
             "",
             "Examples:",
-            "  sdae visualize runs/flowers -o pictures",
+            "  sdae visualize runs/flowers",
             "  sdae visualize runs/flowers --of teacher --data photos/ --block 2 -o pictures"
         })
 final class VisualizeCommand implements Callable<Integer> {
@@ -57,9 +57,8 @@ final class VisualizeCommand implements Callable<Integer> {
 
     @Option(
             names = {"-o", "--out"},
-            required = true,
             paramLabel = "DIR",
-            description = "the folder to make")
+            description = "the folder to make; default: pictures in the run folder")
     private Path out;
 
     @Option(
@@ -98,6 +97,11 @@ final class VisualizeCommand implements Callable<Integer> {
             throw new UserError(
                     ExitCode.CONFIG, "visualize: --images must be 1 to 64, --bank 2 or more, --neighbours 1 to 32");
         }
+        if (out == null && !Files.isDirectory(look.path)) {
+            throw new UserError(
+                    ExitCode.CONFIG, "visualize: a weights file has no run folder; name one to make with -o");
+        }
+        out = out == null ? look.path.resolve("pictures") : out;
         Output.mustNotExist(out);
         Config config = look.config();
         int depth = config.model().depth();

@@ -79,6 +79,12 @@ final class Keys {
                 List.of("conv_default", "zero"),
                 "initial bias of the patch projection");
 
+        choice(
+                "student.init",
+                "random",
+                List.of("random", "encoder:*", "checkpoint:*"),
+                "the student at the start: untrained, or a run or weights file, its encoder alone or with its decoder");
+
         number("mask.ratio", 0.75, "share of the patches hidden from the student");
         integer("fold.k", 3, "sequences that the masked patches are cut into for the teacher");
         text("fold.tokens", "all", "masked patches shown to the teacher: all, or a number");

@@ -74,7 +74,7 @@ public final class SmallStep {
                 AdamW adamw = new AdamW(backend, model.student(), SCALES, 0.9, 0.95, EPS);
                 Arena arena = new Arena(backend);
                 Inputs inputs = new Inputs(backend)) {
-            model.init(SEED, false, false);
+            model.init(SEED, false);
             Ema ema = model.teacher() == null
                     ? null
                     : new Ema(backend, model.teacher().values(), model.studentPrefix());

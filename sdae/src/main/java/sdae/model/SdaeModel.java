@@ -61,20 +61,24 @@ public final class SdaeModel implements AutoCloseable {
         return Weights.segments("encoder", List.of(encoder.posEmbed()), encoder.weights(), skipTokens);
     }
 
-    /** Initial values: the student's as MAE's, the teacher's as timm's (official) or a copy of the student's. */
-    public void init(long seed, boolean zeroPatchBias, boolean copyTeacher) {
+    /** Initial values: the student's as MAE's, the teacher's as timm's, of an unrelated network (official). */
+    public void init(long seed, boolean zeroPatchBias) {
         Init init = new Init(seed);
         encoder.initStudent(init, zeroPatchBias);
         decoder.init(init);
         if (teacher != null) {
-            if (copyTeacher) {
-                teacher.values().set(studentPrefix());
-            } else {
-                // Another seed: the same names must not give the student's numbers.
-                teacherEncoder.initTimm(new Init(seed + 1));
-            }
+            // Another seed: the same names must not give the student's numbers.
+            teacherEncoder.initTimm(new Init(seed + 1));
         }
         round();
+    }
+
+    /** The teacher becomes the student's encoder as it is now; nothing without a teacher. */
+    public void copyTeacher() {
+        if (teacher != null) {
+            teacher.values().set(studentPrefix());
+            teacher.round();
+        }
     }
 
     /** Brings BF16 copies up to date after weights were set from outside. */

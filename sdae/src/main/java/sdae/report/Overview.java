@@ -22,8 +22,8 @@ final class Overview {
             new Fact("peak memory", run -> Numbers.bytes(run.data().number("peak_rss_bytes"))),
             new Fact("final loss", run -> Numbers.format(run.figure("final_loss", "loss"))),
             new Fact("kNN, raw pixels", run -> Numbers.percent(run.knn("knn_raw_pixels"))),
-            new Fact("kNN, untrained", run -> Numbers.percent(run.knn("knn_untrained"))),
-            new Fact("kNN, trained", run -> Numbers.percent(run.knn("knn_trained"))));
+            new Fact("kNN, before training", run -> Numbers.percent(run.knn("knn_untrained"))),
+            new Fact("kNN, after training", run -> Numbers.percent(run.knn("knn_trained"))));
 
     private Overview() {}
 
@@ -49,7 +49,7 @@ final class Overview {
         double pixels = run.knn("knn_raw_pixels");
         if (Double.isFinite(trained) && Double.isFinite(untrained)) {
             parts.add("kNN accuracy of the frozen features " + (trained >= untrained ? "rose" : "fell") + " from "
-                    + Numbers.percent(untrained) + " untrained to " + Numbers.percent(trained) + " trained ("
+                    + Numbers.percent(untrained) + " before training to " + Numbers.percent(trained) + " after it ("
                     + points(trained - untrained) + ")");
         } else if (Double.isFinite(trained)) {
             parts.add("kNN accuracy of the frozen features is " + Numbers.percent(trained));
@@ -96,15 +96,15 @@ final class Overview {
 
     private static BarChart bars(List<Run> runs) {
         BarChart chart = new BarChart("kNN accuracy of frozen features", "% of held-out images")
-                .note("Training must beat both the untrained network and the pixels themselves.");
+                .note("Training must beat both where it started and the pixels themselves.");
         for (Run run : runs) {
             String colour = "s" + run.index() % LineChart.COLOURS;
             if (runs.size() > 1) {
                 chart.group(run.label());
             }
             bar(chart, "raw pixels", run.knn("knn_raw_pixels"), "plain");
-            bar(chart, "untrained", run.knn("knn_untrained"), colour + " faint");
-            bar(chart, "trained", run.knn("knn_trained"), colour);
+            bar(chart, "before training", run.knn("knn_untrained"), colour + " faint");
+            bar(chart, "after training", run.knn("knn_trained"), colour);
         }
         return chart;
     }

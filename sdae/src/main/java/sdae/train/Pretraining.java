@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Consumer;
 import sdae.config.Config;
 import sdae.data.BatchLoader;
 import sdae.data.RunData;
@@ -23,11 +24,13 @@ final class Pretraining implements Task {
     private final Backend backend;
     private final Trainer trainer;
     private final Evaluation evaluation;
+    private final Consumer<String> say;
 
-    Pretraining(Config config, RunData data, Backend backend) {
+    Pretraining(Config config, RunData data, Backend backend, Consumer<String> say) {
         this.config = config;
         this.data = data;
         this.backend = backend;
+        this.say = say;
         trainer = new Trainer(config, backend);
         evaluation = new Evaluation(config, data, trainer.model(), backend);
     }
@@ -54,7 +57,7 @@ final class Pretraining implements Task {
 
     @Override
     public void initialise() throws IOException {
-        trainer.initialise();
+        trainer.initialise(say);
     }
 
     @Override

@@ -74,7 +74,7 @@ public final class Run implements AutoCloseable {
                 config.flag("device.events"));
         task = config.classifies()
                 ? new Finetuning(config, data, profiler.backend(), progress::say)
-                : new Pretraining(config, data, profiler.backend());
+                : new Pretraining(config, data, profiler.backend(), progress::say);
         plan = plan(config, data.train().size());
         checkpoints = CheckpointStore.open(disk, folder, config.integer("checkpoint.keep"), lock, progress::say);
         try {

@@ -1,8 +1,12 @@
 package sdae.train;
 
 import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Consumer;
 import sdae.config.Config;
 import sdae.data.BatchLoader;
+import sdae.eval.Backbone;
 import sdae.model.SdaeModel;
 import sdae.nn.AdamW;
 import sdae.tensor.Arena;
@@ -15,6 +19,9 @@ import sdae.weights.WeightsFile;
 
 /** The step: batches in, one update of student and teacher out. Knows no file and no clock. */
 final class Trainer implements AutoCloseable {
+    private static final String ENCODER = "encoder:";
+    private static final String CHECKPOINT = "checkpoint:";
+
     private final Config config;
     private final SdaeModel model;
     private final AdamW adamw;
@@ -54,16 +61,35 @@ final class Trainer implements AutoCloseable {
         }
     }
 
-    /** Initial values by the config. */
-    void initialise() throws IOException {
+    /**
+     * Initial values by the config.
+     *
+     * @param say told how given weights' network differs from this one
+     */
+    void initialise(Consumer<String> say) throws IOException {
+        model.init(config.longInteger("seed"), config.text("init.patch_bias").equals("zero"));
+        WeightsFile.Rules rules = WeightsFile.Rules.of(model.spec(), true);
+        String student = config.text("student.init");
+        if (student.startsWith(ENCODER)) {
+            WeightsFile.loadEncoder(weights(student, ENCODER), model.student(), rules, say);
+        } else if (student.startsWith(CHECKPOINT)) {
+            WeightsFile.load(weights(student, CHECKPOINT), model.student(), rules, say);
+        }
         String teacher = config.text("teacher.init");
-        model.init(config.longInteger("seed"), config.text("init.patch_bias").equals("zero"), teacher.equals("copy"));
-        if (model.teacher() != null && teacher.startsWith("checkpoint:")) {
-            WeightsFile.load(java.nio.file.Path.of(teacher.substring("checkpoint:".length())), model.teacher());
+        if (teacher.equals("copy")) {
+            model.copyTeacher();
+        } else if (model.teacher() != null && teacher.startsWith(CHECKPOINT)) {
+            WeightsFile.load(weights(teacher, CHECKPOINT), model.teacher(), rules, say);
         }
         if (config.text("teacher.pos").equals("shared")) {
             model.shareTeacherPositions();
         }
+    }
+
+    /** The file that a setting names, or the student's of the run that it names. */
+    private static Path weights(String setting, String prefix) throws IOException {
+        Path path = Path.of(setting.substring(prefix.length()));
+        return new Backbone.Origin(path, Backbone.Network.STUDENT, List.of(), true).file();
     }
 
     /** Update number {@code number} (from 1), on the loader's next batches. */

@@ -69,10 +69,24 @@ public final class WeightsFile {
      */
     public static void load(Path file, ParameterBuffer parameters, Rules rules, Consumer<String> say)
             throws IOException {
+        load(file, new LinkedHashMap<>(parameters.parameters()), rules, say);
+        parameters.round();
+    }
+
+    /** As {@link #load(Path, ParameterBuffer, Rules, Consumer)}, but neither reads nor asks for a decoder. */
+    public static void loadEncoder(Path file, ParameterBuffer parameters, Rules rules, Consumer<String> say)
+            throws IOException {
+        Map<String, Parameter> encoder = new LinkedHashMap<>(parameters.parameters());
+        encoder.keySet().removeIf(Rules::behindEncoder);
+        load(file, encoder, rules, say);
+        parameters.round();
+    }
+
+    private static void load(Path file, Map<String, Parameter> wanted, Rules rules, Consumer<String> say)
+            throws IOException {
         String shown = "weights " + Printable.of(file.toString());
         try (StoredWeights stored = StoredWeights.open(file, null)) {
             Map<String, Weight> weights = stored.weights();
-            Map<String, Parameter> wanted = new LinkedHashMap<>(parameters.parameters());
             weights.keySet().removeIf(name -> !wanted.containsKey(name) && rules.mayBeExtra.test(name));
             wanted.keySet().removeIf(name -> !weights.containsKey(name) && rules.mayMiss.test(name));
             if (rules.resizeTo != null) {
@@ -86,7 +100,6 @@ public final class WeightsFile {
             for (Weight weight : weights.values()) {
                 wanted.get(weight.name()).value().set(weight.values());
             }
-            parameters.round();
             stored.remarks().forEach(remark -> say.accept(shown + ": " + remark));
             if (!fit.perfect()) {
                 say.accept(shown + ": left as they were: " + fit.text());

@@ -80,7 +80,7 @@ class StepGoalsTest {
         try (SdaeModel model = new SdaeModel(device, spec, new Objective.Mae(true), false, dtype);
                 Arena arena = new Arena(device);
                 Tape tape = arena.open()) {
-            model.init(1, false, false);
+            model.init(1, false);
             Tensor images = tape.of(new float[3 * 8 * 8], 1, 3, 8, 8);
             PatchMask mask = PatchMask.of(tape.of(new float[] {0.1f, 0.2f, 0.3f, 0.4f}, 1, 4), 2, 2);
             Simulator.reset();

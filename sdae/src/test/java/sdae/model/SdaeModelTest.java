@@ -70,7 +70,7 @@ class SdaeModelTest {
             this.dropPath = dropPath;
             random = new Random(seed);
             model = new SdaeModel(backend, TINY, objective, false);
-            model.init(seed, false, false);
+            model.init(seed, false);
             adamw = new AdamW(backend, model.student(), SCALES, 0.9, 0.95, 1e-8);
             ema = model.teacher() == null
                     ? null
@@ -316,10 +316,11 @@ class SdaeModelTest {
     @Test
     void teacherStartsUnrelatedOrAsACopy() {
         try (SdaeModel model = new SdaeModel(backend, TINY, sdae(Axis.TOKEN), false)) {
-            model.init(6, false, true);
+            model.init(6, false);
+            model.copyTeacher();
             assertArrayEquals(
                     model.studentPrefix().toFloats(), model.teacher().values().toFloats());
-            model.init(6, false, false);
+            model.init(6, false);
             float[] own =
                     model.student().get("blocks.0.attn.qkv.weight").value().toFloats();
             float[] other =
