@@ -52,6 +52,9 @@ import sdae.weights.WeightsFile;
             "  sdae visualize runs/flowers --of teacher --data photos/ --block 2 -o pictures"
         })
 final class VisualizeCommand implements Callable<Integer> {
+    /** Images whose mean token of a place is taken away. */
+    private static final int MEAN_OF = 128;
+
     @Mixin
     private LookOptions look;
 
@@ -120,7 +123,7 @@ final class VisualizeCommand implements Callable<Integer> {
             }
             EncoderFigures encoder = new EncoderFigures(backbone, word(network), looked);
             figures.add(encoder.attention(block == 0 ? depth - 1 : block - 1));
-            figures.add(components(config, backend, looked, encoder));
+            figures.add(components(config, backend, looked, encoder, images));
             int[] bank = images.evenly(bankSize);
             if (bank.length > looked.ids().length) {
                 figures.add(encoder.nearestImages(images, bank, neighbours));
@@ -174,9 +177,11 @@ final class VisualizeCommand implements Callable<Integer> {
     }
 
     /** The chosen network, and beside it the untrained one and the teacher where there is one. */
-    private Figure components(Config config, Backend backend, Looked looked, EncoderFigures chosen) throws IOException {
+    private Figure components(Config config, Backend backend, Looked looked, EncoderFigures chosen, ImageSource images)
+            throws IOException {
         List<Sheet.Row> rows = new ArrayList<>(List.of(looked.row("image")));
         rows.add(chosen.components());
+        rows.add(chosen.componentsOfContent(images, images.evenly(MEAN_OF)));
         for (Backbone.Network other : Backbone.Network.values()) {
             boolean there = other != network
                     && Files.isDirectory(look.path)
@@ -193,7 +198,9 @@ final class VisualizeCommand implements Callable<Integer> {
         return new Figure(
                 "Patch features as colours",
                 "The three strongest principal components of the patch features of all these images as red, green and blue,"
-                        + " each row by itself: within a row, patches of one colour have like features.",
+                        + " each row by itself: within a row, patches of one colour have like features. Trained features tell mostly where a"
+                        + " patch is; without the mean token of its place, taken over " + MEAN_OF
+                        + " images or all, they show what is there.",
                 new Sheet(rows),
                 "images and colour maps of their patch features");
     }

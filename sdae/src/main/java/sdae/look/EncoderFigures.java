@@ -77,9 +77,32 @@ public final class EncoderFigures {
 
     /** Patch tokens as colours, by their three strongest principal components. */
     public Sheet.Row components() {
+        return components(name, patchTokens(looked));
+    }
+
+    /**
+     * The same after the mean of each place in the grid over {@code some} images is taken away: the strongest components are
+     * often those of the place, and this shows what the image adds.
+     */
+    public Sheet.Row componentsOfContent(ImageSource source, int[] some) {
         float[] tokens = patchTokens(looked);
+        float[] others = patchTokens(Looked.of(source, some, spec, looked.normalization()));
+        int image = spec.patches() * spec.width();
+        for (int i = 0; i < image; i++) {
+            double mean = 0;
+            for (int n = 0; n < some.length; n++) {
+                mean += others[n * image + i] / (double) some.length;
+            }
+            for (int n = 0; n < looked.count(); n++) {
+                tokens[n * image + i] -= (float) mean;
+            }
+        }
+        return components(name + ", the mean of each place taken away", tokens);
+    }
+
+    private Sheet.Row components(String caption, float[] tokens) {
         return Pictures.pcaMap(
-                name,
+                caption,
                 tokens,
                 spec.width(),
                 spec.gridRows(),
