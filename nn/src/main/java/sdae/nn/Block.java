@@ -74,7 +74,7 @@ public final class Block {
     }
 
     private Tensor mlp(Tensor x, Tensor scale) {
-        return fc2.forwardResidual(fc1.forwardGelu(norm2.forward(x)), x, scale);
+        return fc1.forwardMlp(norm2.forward(x), fc2, x, scale);
     }
 
     public List<Parameter> parameters() {

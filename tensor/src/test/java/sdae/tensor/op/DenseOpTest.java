@@ -29,15 +29,37 @@ class DenseOpTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1,1,1", "3,5,7", "33,31,17", "32,32,64", "20,48,192"})
-    void linearGelu(int rows, int in, int out) {
-        OpCheck.op("linearGelu " + rows + " " + in + " " + out)
-                .x(rows, in)
-                .param(out, in)
-                .param(out)
-                .kernel(c -> LinearGeluOp.apply(c.x(0), c.param(0), c.param(1)))
-                .reference(v -> Reference.gelu(Reference.linear(v[0], v[1], v[2], in, out)))
-                .run();
+    @CsvSource({"1,1,1,1,1", "2,3,5,7,4", "3,11,31,17,31", "2,16,32,64,32", "4,5,16,66,24"})
+    void mlp(int batch, int tokens, int in, int hidden, int out) {
+        float[] scale = new float[batch];
+        for (int b = 0; b < batch; b++) {
+            scale[b] = b % 2 == 0 ? 1.25f : 0;
+        }
+        for (float[] s : new float[][] {null, scale}) {
+            OpCheck.op("mlp " + batch + " " + tokens + " " + in + " " + hidden + " " + out)
+                    .x(batch, tokens, in)
+                    .param(hidden, in)
+                    .param(hidden)
+                    .param(out, hidden)
+                    .param(out)
+                    .x(batch, tokens, out)
+                    .kernel(c -> MlpOp.apply(
+                            c.x(0),
+                            new MlpOp.Layer(c.param(0), c.param(1)),
+                            new MlpOp.Layer(c.param(2), c.param(3)),
+                            c.x(1),
+                            s == null ? null : c.tape().of(s, batch)))
+                    .reference(v -> Reference.residual(
+                            v[5],
+                            Reference.linear(
+                                    Reference.gelu(Reference.linear(v[0], v[1], v[2], in, hidden)),
+                                    v[3],
+                                    v[4],
+                                    hidden,
+                                    out),
+                            s == null ? null : OpCheck.doubles(s)))
+                    .run();
+        }
     }
 
     @ParameterizedTest
