@@ -4,7 +4,8 @@
 //   Tiles    16 Ki values a task
 //   Traffic  f32: forward reads 4n bytes, writes 4n; backward reads 8n, writes 4n; bf16: half of it
 //   FLOPs    about 30n forward, 35n backward (a quotient of polynomials)
-//   Source   Hendrycks and Gimpel 2016, arXiv:1606.08415, the exact form; vgelu in simd.h
+//   Source   Hendrycks and Gimpel 2016, arXiv:1606.08415, the exact form; vgelu in gelu.h
+#include "gelu.h"
 #include "pool.h"
 #include "sdae_kernels.h"
 #include "stores.h"

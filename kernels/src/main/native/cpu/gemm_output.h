@@ -1,5 +1,6 @@
 // gemm_output.h: where a product's sums go: through a bias, GELU or residual to C, rounded once if C is bf16.
 #pragma once
+#include "gelu.h"
 #include "pool.h"
 #include "simd.h"
 
