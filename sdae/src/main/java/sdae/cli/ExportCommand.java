@@ -50,7 +50,10 @@ final class ExportCommand implements Callable<Integer> {
         BF16
     }
 
-    @Parameters(paramLabel = "RUN|FILE", description = "a run folder, or a safetensors file of any of these names")
+    @Parameters(
+            paramLabel = "RUN|FILE",
+            converter = Words.OfNetwork.class,
+            description = "a run folder, or weights of any of these names: a safetensors file, or a folder with one")
     private Path from;
 
     @Option(

@@ -40,7 +40,8 @@ final class Checkpoints {
 
     static SafetensorsWriter weights(Backend backend, ModelSpec spec, ParameterBuffer parameters) {
         SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-        Facts.of(spec).metadata().forEach(writer::metadata);
+        boolean decodes = parameters.parameters().containsKey("decoder_embed.weight");
+        Facts.of(spec, decodes).metadata().forEach(writer::metadata);
         new TreeMap<>(parameters.parameters()).forEach((name, p) -> add(backend, writer, name, p.value()));
         return writer;
     }

@@ -45,9 +45,9 @@ public record Facts(int heads, int decoderHeads, Sides grid, Normalization norma
         return new Facts(heads, 0, null, null, null);
     }
 
-    /** What is known of an encoder of these sizes. */
-    public static Facts of(ModelSpec encoder) {
-        return new Facts(encoder.heads(), 0, Sides.ofGrid(encoder), null, null);
+    /** What is known of a network of these sizes, with its decoder or without. */
+    public static Facts of(ModelSpec spec, boolean decodes) {
+        return new Facts(spec.heads(), decodes ? spec.decoderHeads() : 0, Sides.ofGrid(spec), null, null);
     }
 
     /** Those of a run; the normalization is null if it is not known. */

@@ -28,10 +28,11 @@ import sdae.tensor.Parameter;
 record Network(ModelSpec spec, int outputs, boolean pooled, int classes) {
     private static final String PATCH = "patch_embed.proj.weight";
     private static final Pattern BLOCK = Pattern.compile("(decoder_)?blocks\\.(\\d{1,4})\\..*");
-    /** The usual size of a head in published vision transformers, but for ViT-H. */
-    private static final int HEAD_SIZE = 64;
+    /** Width to heads: DeiT and ViT, tiny to huge (Touvron et al. 2021, Dosovitskiy et al. 2021). A guess for others would be silent. */
+    private static final Map<Integer, Integer> PUBLISHED = Map.of(192, 3, 384, 6, 768, 12, 1024, 16, 1280, 16);
+    /** The same of MAE's decoders (He et al. 2021). */
+    private static final Map<Integer, Integer> PUBLISHED_DECODERS = Map.of(512, 16);
 
-    private static final Map<Integer, Integer> OTHER_HEADS = Map.of(1280, 16, 512, 16);
     private static final int MOST = 1 << 16;
     private static final int WIDEST = 1 << 14;
     private static final int SHOWN = 5;
@@ -79,11 +80,18 @@ record Network(ModelSpec spec, int outputs, boolean pooled, int classes) {
                     side,
                     width,
                     depth(weights, false),
-                    heads(width, facts.heads(), "--heads, or --set model.heads=N where there is no such option", file),
+                    heads(
+                            width,
+                            facts.heads(),
+                            PUBLISHED,
+                            "--heads, or --set model.heads=N where there is no such option",
+                            file),
                     fc1 == null ? 4 * width : size(fc1.get(0), file),
                     decoderWidth,
                     depth(weights, true),
-                    decodes ? heads(decoderWidth, facts.decoderHeads(), "--decoder-heads", file) : 1,
+                    decodes
+                            ? heads(decoderWidth, facts.decoderHeads(), PUBLISHED_DECODERS, "--decoder-heads", file)
+                            : 1,
                     decoderFc1 == null ? 4 * decoderWidth : size(decoderFc1.get(0), file));
         } catch (IllegalArgumentException e) {
             throw fault(file, String.valueOf(e.getMessage()));
@@ -146,9 +154,8 @@ record Network(ModelSpec spec, int outputs, boolean pooled, int classes) {
         return weights.containsKey("fc_norm.weight") && !weights.containsKey("norm.weight");
     }
 
-    private static int heads(int width, int known, String option, String file) {
-        int guess = width % HEAD_SIZE == 0 ? width / HEAD_SIZE : 0;
-        int heads = known > 0 ? known : OTHER_HEADS.getOrDefault(width, guess);
+    private static int heads(int width, int known, Map<Integer, Integer> published, String option, String file) {
+        int heads = known > 0 ? known : published.getOrDefault(width, 0);
         if (heads == 0 || width % heads != 0) {
             throw fault(
                     file,

@@ -49,6 +49,19 @@ class MisfitTest extends WeightFiles {
                         .heads());
     }
 
+    /** 64 wide is one head of 64 or two of 32: a wrong guess would give wrong features without a sign. */
+    @Test
+    void headsOfAnUnpublishedWidthAreNotGuessed() throws IOException {
+        Path ours = file(new Network(ModelSpec.of(16, 16, 3, 4, 64, 1, 2, 16, 1, 2), 0, false, 0), weights -> {});
+        Path bare = folder.resolve("bare.safetensors");
+        try (StoredWeights source = StoredWeights.open(ours, null)) {
+            Output.write(bare, Output.safetensors(source.weights().values(), Facts.NONE, false));
+        }
+        UserError error = assertThrows(UserError.class, () -> WeightsFile.settings(bare, Facts.NONE));
+        assertTrue(error.getMessage().contains("--set model.heads=N"), error.getMessage());
+        assertTrue(WeightsFile.settings(bare, Facts.ofHeads(2)).contains("model.heads=2"));
+    }
+
     @Test
     void whatDoesNotFitIsListedAndNothingWritten() throws IOException {
         Path ours = file(new Network(spec(), 0, false, 0), weights -> {
