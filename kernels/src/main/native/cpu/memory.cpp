@@ -11,6 +11,9 @@
 namespace {
 constexpr long kChunk = 1 << 16;
 
+template <typename T>
+using Eight [[gnu::vector_size(8 * sizeof(T))]] = T;
+
 /** y[i] = f(first, count), `count` values from `first` on, over [0, n). */
 template <typename T, typename F>
 void each(T* y, long n, F f) {
@@ -55,9 +58,16 @@ double SK(sum_squares)(sk_cf32 x, int64_t n) {
   long tasks = ceil_div(n, kChunk);
   double* partial = static_cast<double*>(sk_pool_scratch(0, tasks * 8));
   parallel_for(tasks, [=](long task, int) {
-    double sum[8] = {};
-    long end = min_of(n, (task + 1) * kChunk);
-    for (long i = task * kChunk; i < end; i++) sum[i & 7] += static_cast<double>(x[i]) * x[i];
+    Eight<double> sum = {};
+    long i = task * kChunk, end = min_of(n, i + kChunk);
+    for (; i + 8 <= end; i += 8) {
+      prefetch_page(x + i);
+      Eight<float> values;
+      __builtin_memcpy(&values, x + i, sizeof values);
+      const Eight<double> wide = __builtin_convertvector(values, Eight<double>);
+      sum += wide * wide;
+    }
+    for (; i < end; i++) sum[i & 7] += static_cast<double>(x[i]) * x[i];
     partial[task] = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
   });
   double total = 0;
