@@ -135,9 +135,9 @@ void sk_layer_norm_forward(sk_any y, sk_f32 mean, sk_f32 rstd, sk_cany x, sk_cf3
 void sk_layer_norm_backward(sk_any dx, sk_f32 dgamma, sk_f32 dbeta, sk_cany dy, sk_cany x, sk_cf32 gamma, sk_cf32 mean,
                             sk_cf32 rstd, int rows, int cols, int dtype);
 
-/* gelu.cpp: y = x/2 (1 + erf(x/sqrt(2))). dx may be dy. */
+/* gelu.cpp: y = x/2 (1 + erf(x/sqrt(2))). Backward: dx may be dy; y nullable, may be x. */
 void sk_gelu_forward(sk_any y, sk_cany x, int64_t n, int dtype);
-void sk_gelu_backward(sk_any dx, sk_cany dy, sk_cany x, int64_t n, int dtype);
+void sk_gelu_backward(sk_any dx, sk_any y, sk_cany dy, sk_cany x, int64_t n, int dtype);
 
 /* residual.cpp: y = x + scale[sample] * branch, each [samples, per_sample]; scale [samples] nullable (1). */
 void sk_residual_forward(sk_any y, sk_cany x, sk_cany branch, sk_cf32 scale, int samples, int64_t per_sample,

@@ -87,8 +87,8 @@ public interface Backend {
     /** y = x/2 (1 + erf(x / sqrt 2)). */
     void geluForward(Tensor y, Tensor x);
 
-    /** dx = dy * gelu'(x); dx may be dy. */
-    void geluBackward(Tensor dx, Tensor dy, Tensor x);
+    /** dx = dy * gelu'(x), y = gelu(x); dx may be dy, y may be null or x. */
+    void geluBackward(Tensor dx, Tensor y, Tensor dy, Tensor x);
 
     /** y = x + scale[sample] * branch; the first size is the sample; scale nullable. */
     void residualForward(Tensor y, Tensor x, Tensor branch, Tensor scale);

@@ -138,8 +138,8 @@ abstract class CpuDense extends CpuDevice {
     }
 
     @Override
-    public void geluBackward(Tensor dx, Tensor dy, Tensor x) {
-        Native.sk_gelu_backward(any(dx, x), any(dy, x), any(x, x), x.count(), dtype(x));
+    public void geluBackward(Tensor dx, Tensor y, Tensor dy, Tensor x) {
+        Native.sk_gelu_backward(any(dx, x), y == null ? 0 : any(y, x), any(dy, x), any(x, x), x.count(), dtype(x));
     }
 
     @Override

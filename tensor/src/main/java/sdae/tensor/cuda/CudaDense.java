@@ -119,8 +119,13 @@ abstract class CudaDense extends CudaDevice {
     }
 
     @Override
-    public void geluBackward(Tensor dx, Tensor dy, Tensor x) {
-        begin(geluBackward, x).storage(dx, dy, x).count(x.count()).launch(x.count(), 1, 1);
+    public void geluBackward(Tensor dx, Tensor y, Tensor dy, Tensor x) {
+        begin(geluBackward, x)
+                .storage(dx)
+                .storageOrNull(y)
+                .storage(dy, x)
+                .count(x.count())
+                .launch(x.count(), 1, 1);
     }
 
     @Override

@@ -19,7 +19,7 @@ public record GeluOp(Tensor x) implements Op {
 
     @Override
     public void backward(Tensor dy, Gradients gradients) {
-        x.tape().backend().geluBackward(dy, dy, x);
+        x.tape().backend().geluBackward(dy, null, dy, x);
         gradients.passOn(x, dy);
     }
 }

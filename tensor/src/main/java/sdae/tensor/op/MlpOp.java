@@ -14,7 +14,7 @@ import sdae.tensor.Tensor;
  *
  * x: [B, N, in]; residual, y: [B, N, out]; scale: [B] or null (1), the drop-path factor, which takes no gradient. Saved: pre,
  * [B, N, hidden]. GELU's output, as large, is computed again in the backward: a sweep over memory for a quarter of what a
- * block keeps. In BF16 it then starts from the rounded pre, in the forward pass from the sums.
+ * block keeps. In BF16 it then starts from the rounded pre, in the forward pass from the sums. It takes pre's place.
  */
 public record MlpOp(Tensor x, Tensor pre, Layer first, Layer second, Tensor residual, Tensor scale) implements Op {
     /** A linear layer: weight [out, in], bias [out]. */
@@ -39,14 +39,14 @@ public record MlpOp(Tensor x, Tensor pre, Layer first, Layer second, Tensor resi
     public void backward(Tensor dy, Gradients gradients) {
         Tape tape = x.tape();
         Tensor dbranch = LinearResidualOp.ofBranch(dy, scale);
-        Tensor middle = tape.emptyLike(pre);
-        if (second.weight.trainable()) {
-            tape.backend().geluForward(middle, pre);
-            tape.backend().linearBackwardWeight(second.weight.grad(), second.bias.grad(), dbranch, middle);
+        Tensor dpre = tape.emptyLike(pre);
+        boolean trained = second.weight.trainable();
+        tape.backend().linearBackwardInput(dpre, dbranch, second.weight.matrix());
+        tape.backend().geluBackward(dpre, trained ? pre : null, dpre, pre);
+        if (trained) {
+            tape.backend().linearBackwardWeight(second.weight.grad(), second.bias.grad(), dbranch, pre);
         }
-        tape.backend().linearBackwardInput(middle, dbranch, second.weight.matrix());
-        tape.backend().geluBackward(middle, middle, pre);
-        LinearOp.backward(middle, x, first.weight, first.bias, gradients);
+        LinearOp.backward(dpre, x, first.weight, first.bias, gradients);
         gradients.passOn(residual, dy);
     }
 }
