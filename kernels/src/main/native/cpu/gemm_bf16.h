@@ -7,12 +7,16 @@
 //
 //   Product       pairs.h: AMX tiles 16x16x32, or vdpbf16ps; below these sets the operands are widened and gemm.cpp
 //                 multiplies them: right everywhere, as fast as f32
-//   Tasks         height x width of C (Cut). A task packs its own block of B, at most kBlockBytes, in panels of kPanel
+//   Tasks         height x width of C (Cut). A thread packs its own block of B, at most kBlockBytes, in panels of
+//   kPanel
 //                 columns [k/2][columns][2]: so B comes from memory once, and stays in L2 while strips of kStrip rows
-//                 of A pass by. k in blocks of kDepth: 32 rows of A (16 KB) stay in L1 beside a panel of B
+//                 of A pass by. k in blocks of kDepth: 32 rows of A (16 KB) stay in L1 beside a panel of B; or whole
+//                 rows up to kWhole values do, and tiles of B are loaded past L1
 //   A             short rows are read in place, the next strip asked for meanwhile; long ones are copied a strip at a
-//                 time; k is padded to 32 by zeros on both sides (0 * NaN of a neighbour is NaN)
-//   C             whole cache lines of a large C go past the caches: a store that misses would wait for its line
+//                 time, or all at once if many tasks read them; k is padded to 32 by zeros on both sides (0 * NaN of a
+//                 neighbour is NaN)
+//   C             a panel is finished behind its product; whole cache lines of a large C go past the caches: a store
+//                 that misses would wait for its line
 //   Sums          cut by k alone, in order, a weight gradient's in parts of at most kPart rows: no bit depends on
 //                 tasks, threads or other rows
 //   Denormals     the multipliers take bf16 denormals for zero (Intel SDM, TDPBF16PS and VDPBF16PS)
@@ -27,8 +31,10 @@ namespace {
 
 constexpr long kBlockBytes = 1 << 20, kWidest = 512;  // a task's block of B, and its columns, at most
 constexpr long kDeep = 1024, kDepth = 256;            // values of a row of A that are copied, and multiplied, at once
+constexpr long kWhole = 512;                          // values of the longest row of A that is multiplied whole
 constexpr long kStraight = 768;                       // values of the longest row of A that is read in place
-constexpr long kPairTasks = 8, kTaskMegas = 64;       // tasks of a large product; Mi multiply-adds of a task, at least
+constexpr long kReaders = 3;                          // blocks of columns, from which on A is copied once for all
+constexpr long kShares = 4, kTaskMegas = 64;          // tasks of a thread; Mi multiply-adds of a task, at least
 constexpr long kPart = 1536;                          // rows that a weight gradient sums at once
 
 /** 32 values, rounded, to a whole cache line; past the caches if `stream`. */
@@ -82,20 +88,32 @@ inline void finish_panel(const Output<float>& out, const float* sums, long strid
 }
 
 /**
- * Tasks of height x width of C. Each packs a block of B that fits into L2 beside what passes through; cutting columns
- * reads A once more, cutting rows packs B once more, which costs twice as much a value (measured).
+ * Tasks of height x width of C. A thread packs a block of B that fits into L2 beside what passes through; cutting
+ * columns reads A once more, cutting rows may pack B once more, which costs twice as much a value (measured).
  */
 struct Cut {
-  long width, height;
+  long width, height, across, down;
   Cut(long m, long n, long k) {
-    const long tasks = max_of(2, min_of(kPairTasks, m * n / 1024 * k / 1024 / kTaskMegas));
+    const long tasks = max_of(2, min_of(kShares * sk_threads(), m * n / 1024 * k / 1024 / kTaskMegas));
     const long least = ceil_div(n, max_of(kPanel, min_of(kWidest, kBlockBytes / 2 / k / kPanel * kPanel)));
-    long across = least;
+    long best = least;
     auto cost = [&](long a) { return a * m + 2 * ceil_div(tasks, a) * n; };
     for (long a = least + 1; a <= tasks; a++)
-      if (cost(a) < cost(across)) across = a;
-    width = piece(n, ceil_div(n, across), kPanel);
-    height = piece(m, ceil_div(m, ceil_div(tasks, across)), kStrip);
+      if (cost(a) < cost(best)) best = a;
+    width = piece(n, ceil_div(n, best), kPanel);
+    height = piece(m, ceil_div(m, ceil_div(tasks, best)), kStrip);
+    across = ceil_div(n, width), down = ceil_div(m, height);
+  }
+};
+
+/** How k is cut: `deep` values of a row of A are copied, `depth` multiplied at once. */
+struct Steps {
+  long k, padded, deep, depth;
+  bool whole;
+  Steps(long k, long width) : k(k), padded(up32(k)) {
+    deep = piece(padded, kDeep, 32);
+    whole = padded <= kDepth || (padded <= kWhole && width >= kWhole / 2);
+    depth = whole ? padded : piece(deep, kDepth, 32);
   }
 };
 
@@ -106,45 +124,82 @@ struct Left {
   bool strips;
 };
 
+/** All of A in strips, in the pool's scratch. */
+Left copied_strips(const Left& from, long m, long k) {
+  const long strip = kStrip * up32(k);
+  bf16* to = static_cast<bf16*>(sk_pool_scratch(1, ceil_div(m, kStrip) * strip * 2));
+  parallel_for(ceil_div(m, kStrip), [=](long task, int) {
+    const long i = task * kStrip;
+    copy_left(to + task * strip, 32, 32 * kStrip, from.a + i * from.lda, from.lda, min_of(kStrip, m - i), k);
+  });
+  return {to, 0, true};
+}
+
+/** Where C goes: whole cache lines, past the caches; a panel at a time, its sums still in L1, or a strip. */
+struct Way {
+  bool lines, stream, panels;
+};
+
+/** A strip of C at (row, col), rows x cols, of a strip of A and the packed block b. */
+template <typename T>
+inline void multiply_strip(const Output<T>& out, const Way& way, const Left& left, const bf16* strip, const bf16* b,
+                           bf16* own, float* sums, const Steps& steps, long row, long col, long rows, long cols) {
+  // A long row's lines share few sets of L1, and a tile reads 16 whole rows.
+  const bool copied = !left.strips && (left.lda > kStraight || steps.k % 32 || rows % 16);
+  const long pitch = left.strips ? steps.padded : left.lda;
+  const long lda = copied ? kDeep + 32 : left.strips ? 32 : left.lda, step = left.strips ? 32 * kStrip : 32;
+  const long stride = (steps.whole ? kPanel : up32(cols)) + 16;
+  Fetch fetch{reinterpret_cast<const char*>(strip + kStrip * pitch), copied ? 0 : ceil_div(1024, cols)};  // the next
+  auto finish = [&](const float* c, long j) {
+    finish_panel(out, c, stride, row, col + j, rows, min_of(kPanel, cols - j), way.lines, way.stream);
+  };
+  for (long deep0 = 0; deep0 < steps.padded; deep0 += steps.deep) {
+    const long end = min_of(steps.padded, deep0 + steps.deep);
+    if (copied) copy_left(own, lda, step, strip + deep0, left.lda, rows, min_of(end, steps.k) - deep0);
+    for (long k0 = deep0; k0 < end; k0 += steps.depth) {
+      const bf16* a = copied ? own + k0 - deep0 : strip + k0 / 32 * step;
+      const long depth = min_of(steps.depth, end - k0);
+      for (long j = 0; j < cols; j += kPanel) {
+        float* c = sums + (steps.whole ? 0 : j);
+        const bf16* panel = b + j * steps.padded + k0 * kPanel;
+        const long wide = min_of(kPanel, cols - j);
+        if (steps.whole)  // A leaves little of L1 to B
+          pair_product<true>(c, stride, a, lda, panel, kPanel, rows, wide, depth, false, step, fetch);
+        else
+          pair_product<false>(c, stride, a, lda, panel, kPanel, rows, wide, depth, k0 > 0, step, fetch);
+        if (way.panels && k0 + depth == steps.padded) finish(c, j);
+      }
+    }
+  }
+  for (long j = 0; !way.panels && j < cols; j += kPanel) finish(sums + j, j);
+}
+
 /** C = A B. */
 template <typename T>
-void multiply(const Output<T>& out, const Left& left, const Right& right, long m, long n, long k) {
+void multiply(const Output<T>& out, Left left, const Right& right, long m, long n, long k) {
   if (m <= 0 || n <= 0) return;
-  const long whole_k = up32(k), panel = kPanel * whole_k, pitch = left.strips ? whole_k : left.lda;
-  const Cut cut(m, n, whole_k);
-  const long width = cut.width, height = cut.height, stride = width + 16, deep = piece(whole_k, kDeep, 32);
-  const long depth = piece(deep, kDepth, 32), down = ceil_div(m, height);
+  const Cut cut(m, n, up32(k));
+  const Steps steps(k, cut.width);
   const bool lines = whole_lines(out), stream = lines && m * n * 2 >= kStreamBytes;
-  parallel_for(down * ceil_div(n, width), [&](long task, int thread) {
-    const long j0 = task / down * width, i0 = task % down * height;
-    const long rows = min_of(height, m - i0), cols = min_of(width, n - j0);
-    bf16* b =
-        static_cast<bf16*>(sk_thread_scratch(thread, width * whole_k * 2 + kStrip * (stride * 4 + (kDeep + 32) * 2)));
-    bf16* own = b + width * whole_k;
-    float* sums = reinterpret_cast<float*>(own + kStrip * (kDeep + 32));
-    pack_right(b, right, k, j0, cols);
+  const Way way{lines, stream, steps.whole || lines};
+  if (!left.strips && left.lda > kStraight && cut.across >= kReaders) left = copied_strips(left, m, k);
+  // Few blocks of columns take turns, so that a thread still has its own from the task before.
+  const bool turns = !left.strips && cut.across <= sk_threads();
+  long* packed = static_cast<long*>(sk_pool_scratch(0, sk_threads() * 8));  // the first column of each thread's block
+  for (long t = 0; t < sk_threads(); t++) packed[t] = -1;
+  parallel_for(cut.down * cut.across, [&](long task, int thread) {
+    const long col = (turns ? task % cut.across : task / cut.down) * cut.width;
+    const long first = (turns ? task / cut.across : task % cut.down) * cut.height;
+    const long end = min_of(m, first + cut.height), cols = min_of(cut.width, n - col);
+    const long block = cut.width * steps.padded, copies = kStrip * (kDeep + 32);
+    bf16* b = static_cast<bf16*>(sk_thread_scratch(thread, (block + copies) * 2 + kStrip * (cut.width + 16) * 4));
+    bf16* own = b + block;
+    if (packed[thread] != col) pack_right(b, right, k, col, cols);
+    packed[thread] = col;
     Tiles tiles;
-    for (long i = 0; i < rows; i += kStrip) {
-      const long count = min_of(kStrip, rows - i);
-      const bf16* strip = left.a + (i0 + i) * pitch;
-      // A long row's lines share few sets of L1, and a tile reads 16 whole rows.
-      const bool copied = !left.strips && (left.lda > kStraight || k % 32 || count % 16);
-      Fetch fetch{reinterpret_cast<const char*>(strip + kStrip * pitch),
-                  copied ? 0 : ceil_div(1024, cols)};  // the next
-      for (long deep0 = 0; deep0 < whole_k; deep0 += deep) {
-        const long end = min_of(whole_k, deep0 + deep);
-        if (copied) copy_left(own, kDeep + 32, strip + deep0, left.lda, count, min_of(end, k) - deep0);
-        for (long k0 = deep0; k0 < end; k0 += depth) {
-          const bf16* a = copied ? own + k0 - deep0 : strip + (left.strips ? k0 * kStrip : k0);
-          const long lda = copied ? kDeep + 32 : left.strips ? 32 : left.lda, step = left.strips ? 32 * kStrip : 32;
-          for (long j = 0; j < cols; j += kPanel)
-            pair_product(sums + j, stride, a, lda, b + j / kPanel * panel + k0 * kPanel, kPanel, count,
-                         min_of(kPanel, cols - j), min_of(depth, end - k0), k0 > 0, step, fetch);
-        }
-      }
-      for (long j = 0; j < cols; j += kPanel)
-        finish_panel(out, sums + j, stride, i0 + i, j0 + j, count, min_of(kPanel, cols - j), lines, stream);
-    }
+    for (long row = first; row < end; row += kStrip)
+      multiply_strip(out, way, left, left.a + row * (left.strips ? steps.padded : left.lda), b, own,
+                     reinterpret_cast<float*>(own + copies), steps, row, col, min_of(kStrip, end - row), cols);
     if (stream) _mm_sfence();
   });
 }

@@ -127,11 +127,15 @@ void pack_left(bf16* to, const bf16* a, long lda, long i0, long cols, long depth
     }
 }
 
-/** Values [k, k + depth) of up to 32 rows of A: to[32][stride], zeros outside. */
-inline void copy_left(bf16* to, long stride, const bf16* a, long lda, long rows, long depth) {
-  for (long i = 0; i < kStrip; i++)
-    for (long k = 0; k < depth; k += 32)
-      _mm512_storeu_si512(to + i * stride + k, i < rows ? load_halves(a + i * lda + k, depth - k) : __m512i{});
+/** `depth` values of up to 32 rows of A: rows `stride` apart, 32 values of a row `step`; zeros outside. */
+inline void copy_left(bf16* to, long stride, long step, const bf16* a, long lda, long rows, long depth) {
+  for (long k0 = 0; k0 < depth; k0 += 1024)
+    for (long i = 0; i < kStrip; i++)
+      for (long k = k0; k < min_of(k0 + 1024, depth); k += 32) {
+        __builtin_prefetch(a + (i + 1) * lda + k, 0, 2);
+        _mm512_storeu_si512(to + i * stride + k / 32 * step,
+                            i < rows ? load_halves(a + i * lda + k, depth - k) : __m512i{});
+      }
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ struct Tiles {
   ~Tiles() { _tile_release(); }
 };
 
-template <int kRows, int kVecs>
+template <int kRows, int kVecs, bool kOnce>
 inline void tile_block(float* c, long ldc, const bf16* a, long lda, long a_step, const bf16* b, long ldb, long k,
                        bool add, Fetch& fetch) {
   if (add) {
@@ -102,8 +102,13 @@ inline void tile_block(float* c, long ldc, const bf16* a, long lda, long a_step,
     local.some();
     _tile_loadd(4, a, lda * 2);
     if constexpr (kRows > 1) _tile_loadd(5, a + 16 * lda, lda * 2);
-    _tile_loadd(6, b + i * ldb, ldb * 4);
-    if constexpr (kVecs > 1) _tile_loadd(7, b + i * ldb + 32, ldb * 4);
+    if constexpr (kOnce) {
+      _tile_stream_loadd(6, b + i * ldb, ldb * 4);
+      if constexpr (kVecs > 1) _tile_stream_loadd(7, b + i * ldb + 32, ldb * 4);
+    } else {
+      _tile_loadd(6, b + i * ldb, ldb * 4);
+      if constexpr (kVecs > 1) _tile_loadd(7, b + i * ldb + 32, ldb * 4);
+    }
     _tile_dpbf16ps(0, 4, 6);
     if constexpr (kVecs > 1) _tile_dpbf16ps(1, 4, 7);
     if constexpr (kRows > 1) _tile_dpbf16ps(2, 5, 6);
@@ -116,8 +121,11 @@ inline void tile_block(float* c, long ldc, const bf16* a, long lda, long a_step,
   if constexpr (kRows > 1 && kVecs > 1) _tile_stored(3, c + 16 * ldc + 16, ldc * 4);
 }
 
-/** Strides of a and c in values, of b in pairs; 32 values of a row of a are followed by the next 32 a_step further; k a
- * multiple of 32; rows and columns are rounded up to 16. */
+/**
+ * Strides of a and c in values, of b in pairs; 32 values of a row of a are followed by the next 32 a_step further; k a
+ * multiple of 32; rows and columns are rounded up to 16. kOnce: b shall not take a's place in L1.
+ */
+template <bool kOnce>
 inline void pair_product(float* c, long ldc, const bf16* a, long lda, const bf16* b, long ldb, long rows, long columns,
                          long k, bool add, long a_step, Fetch& fetch) {
   asm volatile("" ::: "memory");  // GCC 12 does not know that a tile load reads
@@ -126,10 +134,10 @@ inline void pair_product(float* c, long ldc, const bf16* a, long lda, const bf16
       float* to = c + i * ldc + j;
       const bf16 *left = a + i * lda, *right = b + 2 * j;
       bool tall = rows - i > 16, wide = columns - j > 16;
-      if (tall && wide) tile_block<2, 2>(to, ldc, left, lda, a_step, right, ldb, k, add, fetch);
-      if (tall && !wide) tile_block<2, 1>(to, ldc, left, lda, a_step, right, ldb, k, add, fetch);
-      if (!tall && wide) tile_block<1, 2>(to, ldc, left, lda, a_step, right, ldb, k, add, fetch);
-      if (!tall && !wide) tile_block<1, 1>(to, ldc, left, lda, a_step, right, ldb, k, add, fetch);
+      if (tall && wide) tile_block<2, 2, kOnce>(to, ldc, left, lda, a_step, right, ldb, k, add, fetch);
+      if (tall && !wide) tile_block<2, 1, kOnce>(to, ldc, left, lda, a_step, right, ldb, k, add, fetch);
+      if (!tall && wide) tile_block<1, 2, kOnce>(to, ldc, left, lda, a_step, right, ldb, k, add, fetch);
+      if (!tall && !wide) tile_block<1, 1, kOnce>(to, ldc, left, lda, a_step, right, ldb, k, add, fetch);
     }
   asm volatile("" ::: "memory");
 }
@@ -141,6 +149,7 @@ struct Tiles {
 };
 
 /** As with tiles, but columns alone are rounded up. */
+template <bool>
 inline void pair_product(float* c, long ldc, const bf16* a, long lda, const bf16* b, long ldb, long rows, long columns,
                          long k, bool add, long a_step, Fetch& fetch) {
   for_tiles(
@@ -169,7 +178,7 @@ inline void pair_product(float* c, long ldc, const bf16* a, long lda, const bf16
 inline void pair_product(float* c, long ldc, const bf16* a, long lda, const bf16* b, long ldb, long rows, long columns,
                          long k, bool add) {
   Fetch nothing;
-  pair_product(c, ldc, a, lda, b, ldb, rows, columns, k, add, 32, nothing);
+  pair_product<false>(c, ldc, a, lda, b, ldb, rows, columns, k, add, 32, nothing);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 package sdae.tensor.check;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
@@ -25,6 +26,8 @@ class LargeKernelCasesTest {
         cases.add(LinearCases.forward(dtype, deep, false));
         cases.add(LinearCases.backwardInput(dtype, new Size(70, 600, 1100)));
         cases.add(LinearCases.backwardWeight(dtype, new Size(1603, 40, 300), true));
+        cases.add(LinearCases.forward(dtype, new Size(70, 800, 1600), true));
+        cases.add(LinearCases.forward(dtype, new Size(400, 512, 640), true));
         cases.add(NormCases.forward(dtype, 701 * wide, 768));
         cases.add(NormCases.backward(dtype, 701 * wide, 768));
         cases.add(TokenCases.gatherForward(dtype, 9 * wide, 100, 80, 768));
@@ -42,6 +45,21 @@ class LargeKernelCasesTest {
                     KernelCheck.Outcome outcome = KernelCheck.check(tested, cpu, null);
                     assertTrue(outcome.ok(), isa + ", " + tested + ": " + outcome.fault());
                 }
+            }
+        });
+    }
+
+    /** Products of bf16 are cut by the number of threads. */
+    @Test
+    void largeProductsHaveTheBitsOfOneThread() {
+        KernelCase tested = LinearCases.forward(DType.BF16, new Size(400, 800, 1600), true);
+        OpCheck.withThreads(1, () -> {
+            KernelCheck.Outcome alone = KernelCheck.check(tested, new CpuBackend(), null);
+            for (int threads : new int[] {2, 3, 16}) {
+                OpCheck.withThreads(threads, () -> {
+                    KernelCheck.Outcome outcome = KernelCheck.check(tested, new CpuBackend(), null);
+                    assertEquals(alone.worst(), outcome.worst(), threads + " threads");
+                });
             }
         });
     }
