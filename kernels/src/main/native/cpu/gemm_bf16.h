@@ -35,7 +35,7 @@ constexpr long kWhole = 512;                          // values of the longest r
 constexpr long kStraight = 768;                       // values of the longest row of A that is read in place
 constexpr long kReaders = 3;                          // blocks of columns, from which on A is copied once for all
 constexpr long kShares = 4, kTaskMegas = 64;          // tasks of a thread; Mi multiply-adds of a task, at least
-constexpr long kPart = 1536;                          // rows that a weight gradient sums at once
+constexpr long kPart = 1536, kPackRows = 256;         // rows that a weight gradient sums, and a task packs, at once
 
 /** 32 values, rounded, to a whole cache line; past the caches if `stream`. */
 inline void put_line(bf16* to, vfloat low, vfloat high, bool stream) {
@@ -211,14 +211,18 @@ void backward_input(bf16* dx, const bf16* dy, const bf16* weight, int rows, int 
   multiply(output(dx, in, kWrite, nullptr), {dy, out, false}, {weight, in, false}, rows, in, out);
 }
 void backward_weight(float* dweight, float* dbias, const bf16* dy, const bf16* x, int rows, int in, int out) {
-  const long most = piece(rows, kPart, 32), group = kLeftStrips * kStrip;
+  const long most = piece(rows, kPart, 32), group = kLeftStrips * kStrip, groups = ceil_div(out, group);
   bf16* left = static_cast<bf16*>(sk_pool_scratch(1, round_up(out, kStrip) * most * 2));
   for (long k0 = 0; k0 < rows; k0 += most) {
-    const long k = min_of(most, rows - k0);
-    parallel_for(ceil_div(out, group), [&](long task, int) {
-      pack_left(left + task * group * up32(k), dy + k0 * out, out, task * group, min_of(group, out - task * group), k,
-                dbias);
+    const long k = min_of(most, rows - k0), chunk = piece(k, kPackRows, 32), chunks = ceil_div(k, chunk);
+    float* sums = dbias ? static_cast<float*>(sk_pool_scratch(2, chunks * out * 4)) : nullptr;
+    parallel_for(groups * chunks, [&](long task, int) {
+      const long i = task % groups * group, c = task / groups, first = c * chunk;
+      pack_left(left + i * up32(k) + first * kStrip, kStrip * up32(k), dy + (k0 + first) * out + i, out,
+                min_of(group, out - i), min_of(chunk, k - first), sums ? sums + c * out + i : nullptr);
     });
+    for (long c = 0; sums && c < chunks; c++)
+      for (long i = 0; i < out; i++) dbias[i] += sums[c * out + i];
     multiply(output(dweight, in, kAdd, nullptr), {left, 0, true}, {x + k0 * in, in, false}, out, in, k);
   }
 }

@@ -95,18 +95,17 @@ inline vfloat half(__m512i values) {
 }
 
 /**
- * Columns [i0, i0 + cols) of a as rows of A: strips of kStrip, [up32(depth)/32][kStrip][32] each, zeros
- * outside. sums[i] (nullable) += the sum of column i.
+ * Columns of a as rows of A: strips of kStrip, [up32(depth)/32][kStrip][32] each and `strip` values apart, zeros
+ * outside. sums[i] (nullable) = the sum of column i.
  */
-void pack_left(bf16* to, const bf16* a, long lda, long i0, long cols, long depth, float* sums) {
-  const long strip = kStrip * up32(depth);
+void pack_left(bf16* to, long strip, const bf16* a, long lda, long cols, long depth, float* sums) {
   alignas(64) int32_t pairs[16 * 32];
   vfloat low[kLeftStrips] = {}, high[kLeftStrips] = {};
   for (long k = 0; k < up32(depth); k += 32)
     for (long s = 0; s * kStrip < cols; s++) {
       const long left = cols - s * kStrip;
       for (long u = 0; u < 32; u += 2) {
-        const bf16* row = a + (k + u) * lda + i0 + s * kStrip;
+        const bf16* row = a + (k + u) * lda + s * kStrip;
         __builtin_prefetch(row + 32 * lda, 0, 2);
         __builtin_prefetch(row + 33 * lda, 0, 2);
         __m512i even = k + u < depth ? load_halves(row, left) : __m512i{};
@@ -122,8 +121,7 @@ void pack_left(bf16* to, const bf16* a, long lda, long i0, long cols, long depth
   for (long s = 0; sums && s * kStrip < cols; s++)
     for (long side = 0; side < 2; side++) {
       const int n = static_cast<int>(min_of(16, cols - s * kStrip - 16 * side));
-      float* sum = sums + i0 + s * kStrip + 16 * side;
-      if (n > 0) put(sum, get(sum, n) + (side ? high[s] : low[s]), n);
+      if (n > 0) put(sums + s * kStrip + 16 * side, side ? high[s] : low[s], n);
     }
 }
 
