@@ -7,11 +7,10 @@
 //
 //   Product       pairs.h: AMX tiles 16x16x32, or vdpbf16ps; below these sets the operands are widened and gemm.cpp
 //                 multiplies them: right everywhere, as fast as f32
-//   Tasks         height x width of C (Cut). A thread packs its own block of B, at most kBlockBytes, in panels of
-//   kPanel
-//                 columns [k/2][columns][2]: so B comes from memory once, and stays in L2 while strips of kStrip rows
-//                 of A pass by. k in blocks of kDepth: 32 rows of A (16 KB) stay in L1 beside a panel of B; or whole
-//                 rows up to kWhole values do, and tiles of B are loaded past L1
+//   Tasks         height x width of C (Cut). A thread packs its own block of B, at most kBlockBytes, in panels
+//                 [k/2][columns][2] of kPanel columns: so B comes from memory once, and stays in L2 while strips of
+//                 kStrip rows of A pass by. k in blocks of kDepth: 32 rows of A (16 KB) stay in L1 beside a panel of
+//                 B; or whole rows up to kWhole values do, and tiles of B are loaded past L1
 //   A             short rows are read in place, the next strip asked for meanwhile; long ones are copied a strip at a
 //                 time, or all at once if many tasks read them; k is padded to 32 by zeros on both sides (0 * NaN of a
 //                 neighbour is NaN)
