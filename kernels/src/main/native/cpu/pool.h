@@ -2,9 +2,9 @@
 //
 // parallel_for(tasks, f) calls f(task, thread) once for every task in [0, tasks), on the fixed pool.
 // Which thread gets which task is not fixed, so a task's result must depend on its number alone:
-// cut work into pieces by a constant size, never by the number of threads, write each piece to its
-// own place, and add partial sums up afterwards in order of their number. Then every thread count
-// gives the same bits.
+// cut what is summed into pieces by a constant size, never by the number of threads, write each piece
+// to its own place, and add partial sums up afterwards in order of their number. Then every thread
+// count gives the same bits. (Whole values may be cut by threads: gemm_bf16.h does.)
 #pragma once
 
 // Free of standard headers: instruction-set files include this one.

@@ -104,7 +104,11 @@ public final class KernelCase {
 
     /** An activation that is changed in place. */
     KernelCase inPlace(String name, int... sizes) {
-        return add(Slot.of(name, dtype, Fill.NORMAL, true, sizes));
+        return inPlace(name, Fill.NORMAL, sizes);
+    }
+
+    KernelCase inPlace(String name, Fill fill, int... sizes) {
+        return add(Slot.of(name, dtype, fill, true, sizes));
     }
 
     /** F32 state that is changed in place. */

@@ -52,7 +52,7 @@ public final class SizedCases {
     }
 
     public static KernelCase geluBackward(DType dtype, int count) {
-        return ElementCases.geluBackward(dtype, count);
+        return ElementCases.geluBackward(dtype, count, false);
     }
 
     /** Noise [B, L] to ids; always F32. */

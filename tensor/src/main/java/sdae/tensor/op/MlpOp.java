@@ -13,8 +13,8 @@ import sdae.tensor.Tensor;
  * <pre>pre = x weight1^T + bias1,   y = residual + scale[sample] * (gelu(pre) weight2^T + bias2)</pre>
  *
  * x: [B, N, in]; residual, y: [B, N, out]; scale: [B] or null (1), the drop-path factor, which takes no gradient. Saved: pre,
- * [B, N, hidden]. GELU's output, as large, is computed again in the backward: a sweep over memory for a quarter of what a
- * block keeps. In BF16 it then starts from the rounded pre, in the forward pass from the sums. It takes pre's place.
+ * [B, N, hidden]. GELU's output, as large, is computed again in the backward, in the pass of its gradient, and takes pre's
+ * place: a quarter less of what a block keeps. In BF16 it then starts from the rounded pre, in the forward pass from the sums.
  */
 public record MlpOp(Tensor x, Tensor pre, Layer first, Layer second, Tensor residual, Tensor scale) implements Op {
     /** A linear layer: weight [out, in], bias [out]. */
