@@ -75,15 +75,24 @@ inline vhalf round_to_bf16(vfloat v) {
   vbits bits = (vbits)v;
   vbits rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   rounded = v == v ? rounded : (bits >> 16) | 0x40u;
+  // Intrinsics, for GCC 12 would make halves of a vector, or take it apart lane by lane.
 #if defined(__AVX512F__)
-  return (vhalf)_mm512_maskz_cvtepi32_epi16((__mmask16)-1, (__m512i)rounded);  // GCC 12 would make two halves of it
+  return (vhalf)_mm512_maskz_cvtepi32_epi16((__mmask16)-1, (__m512i)rounded);
+#elif defined(__AVX2__)
+  __m256i pairs = _mm256_permute4x64_epi64(_mm256_packus_epi32((__m256i)rounded, (__m256i)rounded), 0x08);
+  return (vhalf)_mm256_castsi256_si128(pairs);
 #else
-  return __builtin_convertvector(rounded, vhalf);
+  __m128i pairs = _mm_packus_epi32((__m128i)rounded, (__m128i)rounded);
+  vhalf low;
+  __builtin_memcpy(&low, &pairs, sizeof low);
+  return low;
 #endif
 }
 inline vfloat widen(vhalf v) {
 #if defined(__AVX512F__)
   return (vfloat)((vbits)_mm512_maskz_cvtepu16_epi32((__mmask16)-1, (__m256i)v) << 16);
+#elif defined(__AVX2__)
+  return (vfloat)((vbits)_mm256_cvtepu16_epi32((__m128i)v) << 16);
 #else
   return (vfloat)(__builtin_convertvector(v, vbits) << 16);
 #endif
