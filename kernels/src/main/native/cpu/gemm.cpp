@@ -47,11 +47,11 @@ void multiply(const Target& t, const float* a, const float* b, long k) {
     for (int i = 0; i < kMr; i++) {
       vfloat value = splat(column[kChunked ? i * kChunk : i]);
 #pragma GCC unroll 3
-      for (int v = 0; v < NV; v++) sum[i][v] = fma(value, row[v], sum[i][v]);
+      for (int v = 0; v < NV; v++) accumulate(sum[i][v], value, row[v]);
     }
   };
   for (; k >= kChunk; k -= kChunk, a += kMr * kChunk, b += kChunk * NV * kLanes)
-#pragma GCC unroll 16
+#pragma GCC unroll kUnroll
     for (int u = 0; u < kChunk; u++) step(a + (kChunked ? u : u * kMr), b + u * NV * kLanes);
   for (int u = 0; u < k; u++) step(a + (kChunked ? u : u * kMr), b + u * NV * kLanes);
   if (t.add)

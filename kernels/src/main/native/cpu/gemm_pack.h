@@ -7,10 +7,11 @@
 namespace {
 constexpr int kMr = kLanes == 16 ? 8 : 4, kNv = kLanes == 4 ? 2 : 3, kNr = kNv * kLanes;
 constexpr long kChunk = 16, kMa = 96, kMc = 384, kMcWeight = 768, kNc = 384, kKc = 384;
-constexpr long kLine = 16, kAhead = 12;  // floats of a cache line; rows that packing prefetches ahead
-constexpr long kAheadB = 8;              // rows of B that the micro-kernel prefetches ahead
-constexpr long kMinTasks = 8;            // per product; also the least number that weight gradients are split for
-constexpr long kSplitRows = 512;         // rows of one part of a split weight gradient, at least
+constexpr long kLine = 16, kAhead = 12;        // floats of a cache line; rows that packing prefetches ahead
+constexpr long kAheadB = 8;                    // rows of B that the micro-kernel prefetches ahead
+constexpr int kUnroll = kLanes == 8 ? 4 : 16;  // k steps at once: in AVX2 16 are 4 % slower
+constexpr long kMinTasks = 8;                  // per product; also the least number that weight gradients are split for
+constexpr long kSplitRows = 512;               // rows of one part of a split weight gradient, at least
 
 struct Product {
   const float *a, *b;

@@ -187,6 +187,17 @@ inline vfloat fma(vfloat a, vfloat b, vfloat c) {
   return a * b + c;
 #endif
 }
+/**
+ * sum = fma(a, b, sum) in a register tile. GCC 12 fills AVX2's 16 registers so badly that it loads an operand of
+ * several multiply-adds once for each; an instruction that it cannot look into keeps it from that.
+ */
+inline void accumulate(vfloat& sum, vfloat a, vfloat b) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
+#else
+  sum = fma(a, b, sum);
+#endif
+}
 /** a > b ? a : b. */
 inline vfloat vmax(vfloat a, vfloat b) {
 #if defined(__AVX512F__)
