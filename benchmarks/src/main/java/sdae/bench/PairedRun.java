@@ -17,10 +17,10 @@ import sdae.bench.Contest.Entry;
 final class PairedRun {
     /** How much is measured. */
     record Effort(int processes, int rounds, int stepRounds, double turnSeconds) {
-        /** 3 x 15 rounds: the interval of a ratio is then some per cent wide on a machine with neighbours. */
-        static final Effort FULL = new Effort(3, 15, 9, 0.03);
-        /** All goals in some 20 minutes; 6 pairs of steps are the fewest that have an interval. */
-        static final Effort GOALS = new Effort(2, 12, 6, 0.03);
+        /** 3 x 8 rounds: the interval of a ratio is then some per cent wide on a machine with neighbours. */
+        static final Effort FULL = new Effort(3, 8, 9, 0.03);
+        /** All goals in half an hour; 6 pairs of steps are the fewest that have an interval. */
+        static final Effort GOALS = new Effort(2, 6, 6, 0.03);
         /** For a look: 8 pairs are the fewest whose interval is not their whole range. */
         static final Effort QUICK = new Effort(1, 8, 3, 0.02);
     }

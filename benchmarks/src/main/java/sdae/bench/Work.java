@@ -10,10 +10,16 @@ public interface Work extends AutoCloseable {
      */
     void run();
 
-    /** Called before a turn of timed runs, but for a step: wakes threads and clock. */
+    /**
+     * Called before a turn of timed runs, unless these are long: wakes threads and clock. Threads that wake together may be put
+     * on one core, and Linux takes up to 50 ms of work to part them.
+     */
     default void warm() {
         reset();
-        run();
+        long settled = System.nanoTime() + 100_000_000;
+        do {
+            run();
+        } while (System.nanoTime() < settled);
     }
 
     /** Seconds of a run, by the host's clock, for so many runs; or by the device's own, as one mean over at least as many. */
