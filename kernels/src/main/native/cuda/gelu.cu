@@ -3,9 +3,9 @@
 //   Shapes   x, y, dx, dy [n] (f32 | bf16); dx may be dy; the backward's y is nullable and may be x
 //   Tiles    256 threads, one 16-byte access of each tensor a thread: item of x = a value
 //   Traffic  forward reads sn bytes, writes sn (s = 4 | 2); backward reads 2sn, writes sn, 2sn with y
-//   FLOPs    about 25n forward, 30n backward, 55n with y, one and two of them on the special function unit:
-//   memory-bound Regs     56 at most, sm_80 to sm_120; no spills, no stack Source   Hendrycks and Gimpel 2016,
-//   arXiv:1606.08415, the exact form; Phi from gelu.cuh
+//   FLOPs    about 25n forward, 30n backward, 55n with y, one and two on the special function unit: memory-bound
+//   Regs     56 at most, sm_80 to sm_120; no spills, no stack
+//   Source   Hendrycks and Gimpel 2016, arXiv:1606.08415, the exact form; Phi from gelu.cuh
 #include "gelu.cuh"
 #include "rows.cuh"
 
