@@ -82,11 +82,17 @@ void backward(T* dqkv, const T* dout, const T* qkv, const float* lse, const Size
 }  // namespace
 
 extern "C" {
+#if defined(__AVX512BF16__)
+// The sets behind avx512 multiply pairs of bf16; f32 is avx512's there.
+decltype(sk_attention_forward) sk_attention_forward_avx512;
+decltype(sk_attention_backward) sk_attention_backward_avx512;
+#endif
+
 void SK(attention_forward)(sk_any out, sk_f32 lse, sk_cany qkv, int batch, int tokens, int heads, int head_size,
                            int dtype) {
   Sizes s(batch, tokens, heads, head_size);
-  if (dtype == SK_F32) return forward(static_cast<float*>(out), lse, static_cast<const float*>(qkv), s);
 #if defined(__AVX512BF16__)
+  if (dtype == SK_F32) return sk_attention_forward_avx512(out, lse, qkv, batch, tokens, heads, head_size, dtype);
   bf16* y = static_cast<bf16*>(out);
   const bf16* x = static_cast<const bf16*>(qkv);
   for_heads<Tiles>(s, ForwardPairs(nullptr, s).bytes, [&](long head, long next, float* scratch) {
@@ -94,16 +100,16 @@ void SK(attention_forward)(sk_any out, sk_f32 lse, sk_cany qkv, int batch, int t
     forward_pairs(y, lse, x, s, head, scratch, ahead);
   });
 #else
-  forward(static_cast<bf16*>(out), lse, static_cast<const bf16*>(qkv), s);
+  with_storage(dtype, [=](auto as) { forward(as(out), lse, as(qkv), s); });
 #endif
 }
 
 void SK(attention_backward)(sk_any dqkv, sk_cany dout, sk_cany qkv, sk_cany, sk_cf32 lse, int batch, int tokens,
                             int heads, int head_size, int dtype) {
   Sizes s(batch, tokens, heads, head_size);
-  if (dtype == SK_F32)
-    return backward(static_cast<float*>(dqkv), static_cast<const float*>(dout), static_cast<const float*>(qkv), lse, s);
 #if defined(__AVX512BF16__)
+  if (dtype == SK_F32)
+    return sk_attention_backward_avx512(dqkv, dout, qkv, nullptr, lse, batch, tokens, heads, head_size, dtype);
   bf16* dx = static_cast<bf16*>(dqkv);
   const bf16 *dy = static_cast<const bf16*>(dout), *x = static_cast<const bf16*>(qkv);
   const long calls = ceil_div(s.tokens, kBlock) * up32(s.tokens) / 2;
@@ -112,7 +118,7 @@ void SK(attention_backward)(sk_any dqkv, sk_cany dout, sk_cany qkv, sk_cany, sk_
     backward_pairs(dx, dy, x, lse, s, head, scratch, ahead);
   });
 #else
-  backward(static_cast<bf16*>(dqkv), static_cast<const bf16*>(dout), static_cast<const bf16*>(qkv), lse, s);
+  with_storage(dtype, [=](auto as) { backward(as(dqkv), as(dout), as(qkv), lse, s); });
 #endif
 }
 }

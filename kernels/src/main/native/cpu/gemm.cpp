@@ -7,10 +7,10 @@
 //
 //   Micro-kernel  kMr x kNr values of C in registers (AVX-512 8x48, AVX2 4x24, base 4x8): per k, kNr values of B are
 //                 loaded and kMr values of A broadcast.
-//   Packing       B in panels of kNr columns, [k][kNr]; one block of kKc x kNc (590 KB) stays in L2. A in panels of kMr
-//                 rows (12 KB), each used from L1. A with contiguous k is packed a panel at a time, in chunks
-//                 [kMr][16], so that no pass transposes it; else kMa rows at a time, so that whole cache lines are
-//                 read.
+//   Packing       B in panels of kNr columns, [k][kNr]; one block of kKc x kNc (590 KB) stays in L2, or in AVX2, whose
+//                 CPUs have half of that, a panel in L1. A in panels of kMr rows (12 KB). A with contiguous k is packed
+//                 kMa rows at a time, in chunks [kMr][16], so that no pass transposes it; else kMaWeight rows, so that
+//                 whole cache lines are read.
 //   Tasks         tiles of C of at most kMc x kNc. The weight is packed once a call, by all threads; in the weight
 //                 gradient every tile packs its own part of x, so its tiles are taller: kMcWeight x kNc.
 //   Sums          each value of C is summed over k in order, in blocks cut by k alone. So neither the tiles nor the
@@ -91,7 +91,7 @@ struct Tiling {
   Tiling(long rows, long cols, long most, long parts) {
     m = piece(rows, most, kMr);
     n = piece(cols, kNc, kNr);
-    while (m > kMa && ceil_div(rows, m) * ceil_div(cols, n) * parts < kMinTasks) m = piece(rows, m / 2, kMr);
+    while (m > kMaWeight && ceil_div(rows, m) * ceil_div(cols, n) * parts < kMinTasks) m = piece(rows, m / 2, kMr);
     across = ceil_div(cols, n);
     count = across * ceil_div(rows, m);
   }
@@ -105,10 +105,11 @@ template <bool kChunked>
 void tile(const Product& p, const Tiling& tiles, long task, int thread, const float* packed, float* sums, long k_begin,
           long k_end) {
   long i0 = task / tiles.across * tiles.m, j0 = task % tiles.across * tiles.n;
-  long rows = min_of(tiles.m, p.m - i0), cols = min_of(tiles.n, p.n - j0), depth = piece(p.k, kKc, kChunk);
-  float* a = static_cast<float*>(sk_thread_scratch(thread, (kMa * kKc + (kNc + kNr) * kKc) * 4));
-  float* own = a + kMa * kKc;
-  constexpr long kGroup = kChunked ? kMr : kMa;
+  long rows = min_of(tiles.m, p.m - i0), cols = min_of(tiles.n, p.n - j0);
+  constexpr long kGroup = kChunked ? kMa : kMaWeight;
+  const long depth = piece(p.k, kChunked ? kKc : kKcWeight, kChunk);
+  float* a = static_cast<float*>(sk_thread_scratch(thread, (kGroup + kNc + kNr) * kKcWeight * 4));
+  float* own = a + kGroup * kKcWeight;
   alignas(64) float result[kMr * kNr];
   for (long k0 = k_begin; k0 < k_end; k0 += depth) {
     long k = min_of(depth, k_end - k0);
@@ -119,16 +120,22 @@ void tile(const Product& p, const Tiling& tiles, long task, int thread, const fl
       long group = min_of(kGroup, rows - g);
       (kChunked ? pack_rows : pack_columns)(a, p, i0 + g, group, k0, k);
       if (sums && j0 == 0) add_columns(sums + i0 + g, a, group, k);
-      for (long i = 0; i < group; i += kMr)
-        for (long j = 0; j < cols; j += kNr) {
-          const long row = i0 + g + i, col = j0 + j, m = min_of(kMr, group - i), n = min_of(kNr, cols - j);
-          prefetch(p.out, row, col, m, n, first, last);
-          const int vectors = panel_vectors(n);
-          const bool direct = m == kMr && n == vectors * kLanes && is_sum(p.out, first, last);
-          multiply<kChunked>(vectors, direct ? in_place(p.out, row, col, first) : Target{result, kNr, nullptr, 0},
-                             a + i * round_up(k, kChunk), b + j * k, k);
-          if (!direct) finish(p.out, result, kNr, row, col, m, n, first, last);
-        }
+      const auto multiply_panels = [&](long i, long j) __attribute__((always_inline)) {
+        const long row = i0 + g + i, col = j0 + j, m = min_of(kMr, group - i), n = min_of(kNr, cols - j);
+        prefetch(p.out, row, col, m, n, first, last);
+        const int vectors = panel_vectors(n);
+        const bool direct = m == kMr && n == vectors * kLanes && is_sum(p.out, first, last);
+        multiply<kChunked>(vectors, direct ? in_place(p.out, row, col, first) : Target{result, kNr, nullptr, 0},
+                           a + i * round_up(k, kChunk), b + j * k, k);
+        if (!direct) finish(p.out, result, kNr, row, col, m, n, first, last);
+      };
+      if constexpr (kChunked) {
+        for (long j = 0; j < cols; j += kNr)
+          for (long i = 0; i < group; i += kMr) multiply_panels(i, j);
+      } else {
+        for (long i = 0; i < group; i += kMr)
+          for (long j = 0; j < cols; j += kNr) multiply_panels(i, j);
+      }
     }
   }
 }
@@ -157,7 +164,7 @@ void weight_gradient(const Product& p, float* dbias) {
     return;
   }
   // Few values of C, many rows: parts of the rows, each to a C and a bias gradient of its own, then added up in order.
-  long each = round_up(ceil_div(rows, parts), piece(rows, kKc, kChunk)), weights = p.m * p.n;
+  long each = round_up(ceil_div(rows, parts), piece(rows, kKcWeight, kChunk)), weights = p.m * p.n;
   parts = ceil_div(rows, each);
   float* partial = static_cast<float*>(sk_pool_scratch(1, parts * (weights + p.m) * 4));
   parallel_for(parts * tiles.count, [&](long task, int thread) {
