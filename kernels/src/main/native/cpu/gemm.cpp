@@ -8,9 +8,9 @@
 //   Micro-kernel  kMr x kNr values of C in registers (AVX-512 8x48, AVX2 4x24, base 4x8): per k, kNr values of B are
 //                 loaded and kMr values of A broadcast.
 //   Packing       B in panels of kNr columns, [k][kNr]; one block of kKc x kNc (590 KB) stays in L2, or in AVX2, whose
-//                 CPUs have half of that, a panel in L1. A in panels of kMr rows (12 KB). A with contiguous k is packed
-//                 kMa rows at a time, in chunks [kMr][16], so that no pass transposes it; else kMaWeight rows, so that
-//                 whole cache lines are read.
+//                 CPUs have half of that, a panel in L1. A in panels of kMr rows (12, 4 KB). A with contiguous k is
+//                 packed kMa rows at a time, in chunks [kMr][16], so that no pass transposes it; else kMaWeight rows,
+//                 so that whole cache lines are read.
 //   Tasks         tiles of C of at most kMc x kNc. The weight is packed once a call, by all threads; in the weight
 //                 gradient every tile packs its own part of x, so its tiles are taller: kMcWeight x kNc.
 //   Sums          each value of C is summed over k in order, in blocks cut by k alone. So neither the tiles nor the
@@ -24,6 +24,12 @@
 namespace {
 /** n cut into equal pieces of at most `most`, each a multiple of `unit`. */
 inline long piece(long n, long most, long unit) { return round_up(ceil_div(n, ceil_div(n, most)), unit); }
+
+/** The depth of a block of k. */
+template <bool kChunked>
+inline long depth_of(long k) {
+  return piece(k, kChunked ? kKc : kKcWeight, kChunk);
+}
 
 /** Where a product of two panels goes: rows `stride` apart, what is added to it (nullable) `add_stride` apart. */
 struct Target {
@@ -91,7 +97,7 @@ struct Tiling {
   Tiling(long rows, long cols, long most, long parts) {
     m = piece(rows, most, kMr);
     n = piece(cols, kNc, kNr);
-    while (m > kMaWeight && ceil_div(rows, m) * ceil_div(cols, n) * parts < kMinTasks) m = piece(rows, m / 2, kMr);
+    while (m > kMcLeast && ceil_div(rows, m) * ceil_div(cols, n) * parts < kMinTasks) m = piece(rows, m / 2, kMr);
     across = ceil_div(cols, n);
     count = across * ceil_div(rows, m);
   }
@@ -107,7 +113,7 @@ void tile(const Product& p, const Tiling& tiles, long task, int thread, const fl
   long i0 = task / tiles.across * tiles.m, j0 = task % tiles.across * tiles.n;
   long rows = min_of(tiles.m, p.m - i0), cols = min_of(tiles.n, p.n - j0);
   constexpr long kGroup = kChunked ? kMa : kMaWeight;
-  const long depth = piece(p.k, kChunked ? kKc : kKcWeight, kChunk);
+  const long depth = depth_of<kChunked>(p.k);
   float* a = static_cast<float*>(sk_thread_scratch(thread, (kGroup + kNc + kNr) * kKcWeight * 4));
   float* own = a + kGroup * kKcWeight;
   alignas(64) float result[kMr * kNr];
@@ -143,7 +149,7 @@ void tile(const Product& p, const Tiling& tiles, long task, int thread, const fl
 /** C = A B with A[m, k] = a[m * lda + k], B packed once. */
 void run(const Product& p, bool transposed) {
   if (p.m <= 0 || p.n <= 0) return;
-  long depth = piece(p.k, kKc, kChunk), padded = round_up(p.n, kLanes), across = ceil_div(p.n, kNc);
+  long depth = depth_of<true>(p.k), padded = round_up(p.n, kLanes), across = ceil_div(p.n, kNc);
   float* packed = static_cast<float*>(sk_pool_scratch(0, padded * p.k * 4));
   parallel_for(across * ceil_div(p.k, depth), [&](long task, int) {
     long j0 = task % across * kNc, k0 = task / across * depth, k = min_of(depth, p.k - k0);
@@ -164,7 +170,7 @@ void weight_gradient(const Product& p, float* dbias) {
     return;
   }
   // Few values of C, many rows: parts of the rows, each to a C and a bias gradient of its own, then added up in order.
-  long each = round_up(ceil_div(rows, parts), piece(rows, kKcWeight, kChunk)), weights = p.m * p.n;
+  long each = round_up(ceil_div(rows, parts), depth_of<false>(rows)), weights = p.m * p.n;
   parts = ceil_div(rows, each);
   float* partial = static_cast<float*>(sk_pool_scratch(1, parts * (weights + p.m) * 4));
   parallel_for(parts * tiles.count, [&](long task, int thread) {

@@ -6,7 +6,7 @@
 
 namespace {
 constexpr int kMr = kLanes == 16 ? 8 : 4, kNv = kLanes == 4 ? 2 : 3, kNr = kNv * kLanes;
-constexpr long kChunk = 16, kMc = 384, kMcWeight = 768, kNc = 384;
+constexpr long kChunk = 16, kMc = 384, kMcWeight = 768, kMcLeast = 96, kNc = 384;
 // A block of k, and the rows of A packed at a time: where A's k is contiguous, and in the weight gradient. In AVX2 a
 // panel of B must fit in L1 (24 KB), for it is used for 12 panels of A.
 constexpr long kKc = kLanes == 8 ? 256 : 384, kMa = kLanes == 8 ? 48 : kMr;

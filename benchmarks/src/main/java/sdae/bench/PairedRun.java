@@ -19,7 +19,7 @@ final class PairedRun {
     record Effort(int processes, int rounds, int stepRounds, double turnSeconds) {
         /** 3 x 8 rounds: the interval of a ratio is then some per cent wide on a machine with neighbours. */
         static final Effort FULL = new Effort(3, 8, 9, 0.03);
-        /** All goals in some 35 minutes; 6 pairs of steps are the fewest that have an interval. */
+        /** All goals in some 35 minutes, reckoned; 6 pairs of steps are the fewest that have an interval. */
         static final Effort GOALS = new Effort(2, 6, 6, 0.03);
         /** For a look: 8 pairs are the fewest whose interval is not their whole range. */
         static final Effort QUICK = new Effort(1, 8, 3, 0.02);
