@@ -58,8 +58,12 @@ final class Golden {
 
     static Path folder() {
         String given = System.getProperty("sdae.golden", "");
+        return given.isEmpty() ? ofRepository() : Path.of(given);
+    }
+
+    static Path ofRepository() {
         try {
-            return given.isEmpty() ? Path.of(Golden.class.getResource("/golden").toURI()) : Path.of(given);
+            return Path.of(Golden.class.getResource("/golden").toURI());
         } catch (URISyntaxException e) {
             throw new IllegalStateException(e);
         }

@@ -1,8 +1,12 @@
 package sdae.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -53,6 +57,19 @@ class GoldenTablesTest {
         add(tests, golden, Pattern.compile("finetune_groups\\.names"), GoldenTablesTest::finetuneGroups);
         add(tests, golden, Pattern.compile(Pattern.quote(NAMES) + "student_keys"), GoldenTablesTest::names);
         return tests;
+    }
+
+    /** So a run over the whole folder covers those of the repository. */
+    @Test
+    void filesOfTheRepositoryAreAmongThem() throws IOException {
+        try (Stream<Path> files = Files.list(Golden.ofRepository())) {
+            List<Path> all = files.toList();
+            assertFalse(all.isEmpty());
+            for (Path file : all) {
+                Path given = Golden.folder().resolve(file.getFileName().toString());
+                assertEquals(-1, Files.mismatch(file, given), given + " is not that of the repository");
+            }
+        }
     }
 
     private static void add(List<DynamicTest> tests, Golden golden, Pattern pattern, Check check) {
