@@ -62,10 +62,19 @@ Isa best() {
   return isa;
 }
 
+/** The last set that can be asked for by name. */
+Isa last() {
+#if defined(SK_EMULATED)
+  return kAmx;
+#else
+  return best();
+#endif
+}
+
 Isa find(const char* name) {
   if (!std::strcmp(name, "auto")) return best();
   for (int i = 0; i < kNone; i++)
-    if (!std::strcmp(name, kNames[i])) return i <= best() ? static_cast<Isa>(i) : kNone;
+    if (!std::strcmp(name, kNames[i])) return i <= last() ? static_cast<Isa>(i) : kNone;
   return kNone;
 }
 

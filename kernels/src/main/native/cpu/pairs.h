@@ -78,7 +78,11 @@ struct TileShapes {
 struct Tiles {
   Tiles() {
     TileShapes shapes;
+#if defined(SK_EMULATED)
+    (void)shapes;
+#else
     asm volatile("ldtilecfg %0" ::"m"(shapes));
+#endif
   }
   ~Tiles() { _tile_release(); }
 };

@@ -118,11 +118,20 @@ double gflops(double seconds, void (*task)(), double flop) {
   double took = best_round(seconds, [&] { parallel_for(tasks, [=](long, int) { task(); }); });
   return flop * static_cast<double>(tasks) / took * 1e-9;
 }
+
+/** The set in use, whose instructions the probes execute. */
+const char* isa_in_use() {
+#if defined(SK_EMULATED)
+  return "avx2";
+#else
+  return sk_isa();
+#endif
+}
 }  // namespace
 
 extern "C" {
 double sk_probe_fma_gflops(double seconds) {
-  const char* isa = sk_isa();
+  const char* isa = isa_in_use();
   void (*chains)() = chains_base;
   int lanes = 4;
   if (!std::strcmp(isa, "avx2")) chains = chains_avx2, lanes = 8;
@@ -131,7 +140,7 @@ double sk_probe_fma_gflops(double seconds) {
 }
 
 double sk_probe_bf16_gflops(double seconds) {
-  const char* isa = sk_isa();
+  const char* isa = isa_in_use();
   if (!std::strcmp(isa, "amx")) return gflops(seconds, chains_tiles, 2.0 * 16 * 16 * 32 * kTileChains * kTileSteps);
   if (!std::strcmp(isa, "avx512_bf16")) return gflops(seconds, chains_pairs, 2.0 * 32 * kChains * kSteps);
   return sk_probe_fma_gflops(seconds);
