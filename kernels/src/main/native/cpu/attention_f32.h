@@ -51,10 +51,10 @@ inline void for_widths(const Chunk& c, F f) {
   if (c.tail == kLanes)
     f(vfloat{}, c.vecs * kLanes, 1L);
   else if (c.tail == 4)
-    f(v4{}, c.vecs * kLanes, 1L);
+    f(v4{}, c.vecs * kLanes, One{});
 #if defined(__AVX512F__)
   else if (c.tail == 8)
-    f(v8{}, c.vecs * kLanes, 1L);
+    f(v8{}, c.vecs * kLanes, One{});
 #endif
 }
 
@@ -87,64 +87,74 @@ long forward_bytes(const Sizes& s, long most) {
   return 4 * ((s.size + s.tokens + 2) * most * kLanes + copies * s.packed_rows());
 }
 
+/** What the output of one head reads, and its scratch: lanes are the queries of a chunk. */
+struct Forward {
+  Rows q, k, v;
+  float *lse, *peak, *inverse, *qt, *p;  // [N]; [lanes] twice, [Dh][lanes], [N][lanes]
+};
+
+/** P^T before its division by the sum, that division's factor and lse, of `vecs` vectors of queries from `lane` on. */
+template <typename V, typename Vecs>
+void forward_scores(const Forward& h, const Sizes& s, const Chunk& c, long lane, Vecs vecs, Ahead& ahead) {
+  constexpr int kW = kWidth<V>;
+  const long n = s.tokens, stride = c.stride();
+  for (long at = lane; at < lane + vecs * kW; at += kW) {
+    transpose<V>(h.qt + at, stride, h.q, c.first + at, n, s.size);
+    store_as(h.peak + at, all<V>(-3.0e38f));
+  }
+  for_tiles(
+      n, vecs, SK_TILE(long row, long vec) {
+        ahead.some();
+        const long at = lane + vec * kW;
+        V acc[kRows][kVecs];
+        product<false>(acc, h.k[row], h.k.stride, h.qt + at, stride, s.size);
+        V most_yet[kVecs];
+        each<1, kVecs>([&](int, int j) { most_yet[j] = load_as<V>(h.peak + at + j * kW); });
+        each<kRows, kVecs>([&](int r, int j) {
+          store_as(h.p + (row + r) * stride + at + j * kW, acc[r][j]);
+          most_yet[j] = most_yet[j] > acc[r][j] ? most_yet[j] : acc[r][j];
+        });
+        each<1, kVecs>([&](int, int j) { store_as(h.peak + at + j * kW, most_yet[j]); });
+      });
+  for (long at = lane; at < lane + vecs * kW; at += kW) {
+    V shift = load_as<V>(h.peak + at) * s.scale2, sum[2] = {};
+    for (long j = 0; j < n; j++) {
+      V e = exp2_of(muladd(load_as<V>(h.p + j * stride + at), all<V>(s.scale2), -shift));
+      store_as(h.p + j * stride + at, e);
+      sum[j & 1] += e;
+    }
+    V total = sum[0] + sum[1];
+    store_as(h.inverse + at, 1.0f / total);
+    V value = muladd(shift, all<V>(0.693147181f), log_of(total));
+    for (int l = 0; l < kW && at + l < c.count; l++) h.lse[c.first + at + l] = value[l];
+  }
+}
+
 template <typename T>
 void forward_head(T* out, float* lse, const T* qkv, const Sizes& s, long head, long most, float* scratch,
                   Ahead& ahead) {
-  const long n = s.tokens;
+  const long n = s.tokens, lanes = most * kLanes;
   out += s.out_at(head);
-  lse += head * n;
-  float* peak = scratch;
-  float* inverse = peak + most * kLanes;
-  float* qt = inverse + most * kLanes;
-  float* p = qt + s.size * most * kLanes;
-  float* copies = p + n * most * kLanes;
-  const Rows v = widened(copies, s.part(qkv, head, 2), s, true);
-  const Rows q = widened(copies, s.part(qkv, head, 0), s, false);
-  const Rows k = widened(copies, s.part(qkv, head, 1), s, false);
+  Forward h;
+  h.lse = lse + head * n;
+  h.peak = scratch;
+  h.inverse = h.peak + lanes;
+  h.qt = h.inverse + lanes;
+  h.p = h.qt + s.size * lanes;
+  float* copies = h.p + n * lanes;
+  h.v = widened(copies, s.part(qkv, head, 2), s, true);
+  h.q = widened(copies, s.part(qkv, head, 0), s, false);
+  h.k = widened(copies, s.part(qkv, head, 1), s, false);
   for_chunks(n, most, [&](const Chunk& c) {
-    const long stride = c.stride();
-    for_widths(c, [&](auto type, long lane, long vecs) {
-      typedef decltype(type) V;
-      constexpr int kW = kWidth<V>;
-      for (long i = 0; i < vecs; i++) {
-        transpose<V>(qt + lane + i * kW, stride, q, c.first + lane + i * kW, n, s.size);
-        store_as(peak + lane + i * kW, all<V>(-3.0e38f));
-      }
-      for_tiles(
-          n, vecs, SK_TILE(long row, long vec) {
-            ahead.some();
-            V acc[kRows][kVecs];
-            product<false>(acc, k[row], k.stride, qt + lane + vec * kW, stride, s.size);
-            V most_yet[kVecs];
-            each<1, kVecs>([&](int, int j) { most_yet[j] = load_as<V>(peak + lane + (vec + j) * kW); });
-            each<kRows, kVecs>([&](int r, int j) {
-              store_as(p + (row + r) * stride + lane + (vec + j) * kW, acc[r][j]);
-              most_yet[j] = most_yet[j] > acc[r][j] ? most_yet[j] : acc[r][j];
-            });
-            each<1, kVecs>([&](int, int j) { store_as(peak + lane + (vec + j) * kW, most_yet[j]); });
-          });
-      for (long i = 0; i < vecs; i++) {
-        long at = lane + i * kW;
-        V shift = load_as<V>(peak + at) * s.scale2, sum[2] = {};
-        for (long j = 0; j < n; j++) {
-          V e = exp2_of(muladd(load_as<V>(p + j * stride + at), all<V>(s.scale2), -shift));
-          store_as(p + j * stride + at, e);
-          sum[j & 1] += e;
-        }
-        V total = sum[0] + sum[1];
-        store_as(inverse + at, 1.0f / total);
-        V value = muladd(shift, all<V>(0.693147181f), log_of(total));
-        for (int l = 0; l < kW && at + l < c.count; l++) lse[c.first + at + l] = value[l];
-      }
-    });
+    for_widths(c, [&](auto type, long lane, auto vecs) { forward_scores<decltype(type)>(h, s, c, lane, vecs, ahead); });
     for_tiles(
         c.count, s.packed() / kLanes, SK_TILE(long row, long vec) {
           ahead.some();
           vfloat acc[kRows][kVecs];
-          product<true>(acc, p + row, stride, v.p + vec * kLanes, v.stride, n);
+          product<true>(acc, h.p + row, c.stride(), h.v.p + vec * kLanes, h.v.stride, n);
           each<kRows, kVecs>([&](int r, int j) {
             T* to = out + (c.first + row + r) * s.heads * s.size;
-            put_row(to, vec + j, s.size, acc[r][j], splat(inverse[row + r]), false);
+            put_row(to, vec + j, s.size, acc[r][j], splat(h.inverse[row + r]), false);
           });
         });
   });
@@ -164,8 +174,8 @@ struct Backward {
 };
 
 /** P^T and dS^T (without the factor 1/sqrt(Dh)) of `vecs` vectors of queries from lane `lane` of the chunk on. */
-template <typename V>
-void backward_scores(const Backward& h, const Sizes& s, const Chunk& c, long lane, long vecs, Ahead& ahead) {
+template <typename V, typename Vecs>
+void backward_scores(const Backward& h, const Sizes& s, const Chunk& c, long lane, Vecs vecs, Ahead& ahead) {
   constexpr int kW = kWidth<V>;
   const long n = s.tokens, stride = c.stride();
   for (long at = lane; at < lane + vecs * kW; at += kW) {
@@ -233,7 +243,7 @@ void backward_head(T* dqkv, const T* dout, const T* qkv, const float* lse, const
   for_chunks(n, most, [&](const Chunk& c) {
     const long stride = c.stride();
     for_widths(c,
-               [&](auto type, long lane, long vecs) { backward_scores<decltype(type)>(h, s, c, lane, vecs, ahead); });
+               [&](auto type, long lane, auto vecs) { backward_scores<decltype(type)>(h, s, c, lane, vecs, ahead); });
     for_tiles(
         c.count, head_vecs, SK_TILE(long row, long vec) {
           ahead.some();

@@ -217,6 +217,14 @@ inline void for_tiles(long rows, long vecs, F f) {
     vec += count;
   }
 }
+/** The number 1 as a type: a tail of one vector needs none of the wider tiles, which take long to compile. */
+struct One {
+  constexpr operator long() const { return 1; }
+};
+template <typename F>
+inline void for_tiles(long rows, One, F f) {
+  row_tiles<1>(rows, 0, f);
+}
 #define SK_TILE [&]<int kRows, int kVecs> [[gnu::noinline]]
 
 }  // namespace
