@@ -47,8 +47,9 @@ void multiply(const Target& t, const float* a, const float* b, long k) {
     vfloat row[NV];
 #pragma GCC unroll 3
     for (int v = 0; v < NV; v++) row[v] = load(from + v * kLanes);
+    if constexpr (kAheadB > 0)
 #pragma GCC unroll 3
-    for (int v = 0; v < NV; v++) __builtin_prefetch(from + (kAheadB * NV + v) * kLanes);
+      for (int v = 0; v < NV; v++) __builtin_prefetch(from + (kAheadB * NV + v) * kLanes);
 #pragma GCC unroll 8
     for (int i = 0; i < kMr; i++) {
       vfloat value = splat(column[kChunked ? i * kChunk : i]);
@@ -57,8 +58,10 @@ void multiply(const Target& t, const float* a, const float* b, long k) {
     }
   };
   for (; k >= kChunk; k -= kChunk, a += kMr * kChunk, b += kChunk * NV * kLanes)
-#pragma GCC unroll kUnroll
-    for (int u = 0; u < kChunk; u++) step(a + (kChunked ? u : u * kMr), b + u * NV * kLanes);
+#pragma GCC unroll 1
+    for (int w = 0; w < kChunk; w += kUnroll)
+#pragma GCC unroll 16
+      for (int u = 0; u < kUnroll; u++) step(a + (w + u) * (kChunked ? 1 : kMr), b + (w + u) * NV * kLanes);
   for (int u = 0; u < k; u++) step(a + (kChunked ? u : u * kMr), b + u * NV * kLanes);
   if (t.add)
 #pragma GCC unroll 8

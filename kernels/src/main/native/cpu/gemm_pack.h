@@ -11,11 +11,13 @@ constexpr long kChunk = 16, kMc = 384, kMcWeight = 768, kMcLeast = 96, kNc = 384
 // panel of B must fit in L1 (24 KB), for it is used for 12 panels of A.
 constexpr long kKc = kLanes == 8 ? 256 : 384, kMa = kLanes == 8 ? 48 : kMr;
 constexpr long kKcWeight = 384, kMaWeight = 96;
-constexpr long kLine = 16, kAhead = 12;        // floats of a cache line; rows that packing prefetches ahead
-constexpr long kAheadB = 8;                    // rows of B that the micro-kernel prefetches ahead
-constexpr int kUnroll = kLanes == 8 ? 4 : 16;  // k steps at once: in AVX2 16 are 4 % slower
-constexpr long kMinTasks = 8;                  // per product; also the least number that weight gradients are split for
-constexpr long kSplitRows = 512;               // rows of one part of a split weight gradient, at least
+constexpr long kLine = 16, kAhead = 12;  // floats of a cache line; rows that packing prefetches ahead
+// Rows of B that the micro-kernel prefetches ahead, and its steps of k at once. Instructions are scarce in AVX2 if the
+// other thread of a core is busy: three prefetches beside twelve multiply-adds cost a fifth.
+constexpr long kAheadB = kLanes == 8 ? 0 : 8;
+constexpr int kUnroll = kLanes == 8 ? 2 : 16;
+constexpr long kMinTasks = 8;     // per product; also the least number that weight gradients are split for
+constexpr long kSplitRows = 512;  // rows of one part of a split weight gradient, at least
 
 struct Product {
   const float *a, *b;
