@@ -13,6 +13,7 @@ constexpr int kAccumulators = 24, kMostVecs = 4;
 constexpr int kAccumulators = 12, kMostVecs = 2;
 #endif
 constexpr int kMostRows = 8;
+constexpr int kStepsAtOnce = kLanes == 8 ? 2 : 1;  // of a product
 
 typedef float v4 __attribute__((vector_size(16)));
 typedef float v8 __attribute__((vector_size(32)));
@@ -176,6 +177,7 @@ template <bool kTurned, typename V, int kRows, int kVecs>
 inline __attribute__((always_inline)) void product(V (&acc)[kRows][kVecs], const float* a, long a_stride,
                                                    const float* b, long b_stride, long steps) {
   each<kRows, kVecs>([&](int r, int v) { acc[r][v] = V{}; });
+#pragma GCC unroll kStepsAtOnce
   for (long k = 0; k < steps; k++) {
     V right[kVecs];
     each<1, kVecs>([&](int, int v) { right[v] = load_as<V>(b + k * b_stride + v * kWidth<V>); });

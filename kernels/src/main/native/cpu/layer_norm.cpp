@@ -6,8 +6,8 @@
 //   Shapes   x, y, dx, dy [R, D], f32 or bf16; mean, rstd [R]; gamma, beta [D]; any R, D >= 1
 //   Tiles    forward: rows of about 16 Ki values a task; the three passes over a row (mean, variance, output) hit L1;
 //            of short rows in bf16, where arithmetic bounds and not memory, four go abreast and hide each other's sums
-//            backward: 32 rows a task, four at a time, so that a column's partial sums are read and written once per
-//            four rows; partials [tasks, 2, D] in scratch (3 % of the traffic at D 768), added up in task order
+//            backward: 32 rows a task, in AVX-512 four at a time, so that a column's partial sums are read and written
+//            once per four rows; partials [tasks, 2, D] in scratch (3 % of the traffic at D 768), added in task order
 //   Traffic  f32: forward reads 4RD bytes, writes 4RD; backward reads 8RD, writes 4RD
 //   FLOPs    about 8RD forward, 14RD backward: memory-bound
 //   Source   Ba et al. 2016, arXiv:1607.06450; the variance in two passes, E[x^2] - mean^2 loses digits
@@ -128,7 +128,8 @@ void backward(Backward<T, To> b, float* dgamma, float* dbeta, long rows) {
     float *dgamma_part = partial + task * 2 * width, *dbeta_part = dgamma_part + width;
     sweep(0, 2 * width, [=](long i, int n) { put(dgamma_part + i, vfloat{}, n); });
     long row = task * kRowsPerTask, end = min_of(rows, row + kRowsPerTask);
-    for (; row + kRowsAtOnce <= end; row += kRowsAtOnce) b.template rows<kRowsAtOnce>(row, dgamma_part, dbeta_part);
+    constexpr int kRows = kLanes == 16 ? 4 : sizeof(T) == 2 ? 2 : 1;  // so few that no sum is spilled
+    for (; row + kRows <= end; row += kRows) b.template rows<kRows>(row, dgamma_part, dbeta_part);
     for (; row < end; row++) b.template rows<1>(row, dgamma_part, dbeta_part);
     b.to.done();
   });

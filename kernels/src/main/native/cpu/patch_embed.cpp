@@ -23,6 +23,7 @@
 namespace {
 constexpr long kPatches = 32;
 constexpr long kColumns = 64;
+constexpr long kLine = 16;  // pixels of a cache line
 
 template <typename T>
 void gather(T* patches, const float* images, const int32_t* ids, long batch, int channels, int height, int width,
@@ -42,7 +43,8 @@ void gather(T* patches, const float* images, const int32_t* ids, long batch, int
           for (int y = 0; y < patch; y++, out += patch) {
             long at = c * plane + static_cast<long>(y) * width;
             sweep(0, patch, [=](long k, int count) {
-              if (count == kLanes) __builtin_prefetch(next + at + k, 0, 2);  // rows lie apart: no hardware looks ahead
+              // Rows lie apart: no hardware looks ahead. Asking twice for a line costs more than this test.
+              if (count == kLanes && k % kLine < kLanes) __builtin_prefetch(next + at + k, 0, 2);
               to.put(out + k, get(from + at + k, count), count);
             });
           }
