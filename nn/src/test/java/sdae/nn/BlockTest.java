@@ -16,6 +16,7 @@ import sdae.tensor.Parameter;
 import sdae.tensor.ParameterBuffer;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
+import sdae.tensor.TestDevices;
 import sdae.tensor.Tolerance;
 import sdae.tensor.op.Reference;
 
@@ -140,11 +141,11 @@ class BlockTest {
     private void check(boolean drop) {
         double[] expected = reference(inputs(), drop);
         List<double[]> gradients = differences(drop);
-        OpCheck.forEachIsa(isa -> {
+        TestDevices.forEachIsa(isa -> {
             Result result = run(drop);
-            OpCheck.assertClose("block on " + isa, expected, result.y(), Tolerance.F32_FORWARD);
+            Tolerance.assertClose("block on " + isa, expected, result.y(), Tolerance.F32_FORWARD);
             for (int i = 0; i < gradients.size(); i++) {
-                OpCheck.assertClose(
+                Tolerance.assertClose(
                         "block on " + isa + ": gradient of input " + i,
                         gradients.get(i),
                         result.gradients().get(i),
@@ -176,7 +177,7 @@ class BlockTest {
     void threadsDoNotChangeABit() {
         Result one = run(true);
         for (int threads : new int[] {1, 2, 3, 7}) {
-            OpCheck.withThreads(threads, () -> {
+            TestDevices.withThreads(threads, () -> {
                 Result again = run(true);
                 assertArrayEquals(one.y(), again.y());
                 for (int i = 0; i < one.gradients().size(); i++) {

@@ -11,11 +11,11 @@ import org.junit.jupiter.api.function.Executable;
 import sdae.tensor.Arena;
 import sdae.tensor.Backend;
 import sdae.tensor.CpuBackend;
-import sdae.tensor.OpCheck;
 import sdae.tensor.Parameter;
 import sdae.tensor.ParameterBuffer;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
+import sdae.tensor.TestDevices;
 import sdae.tensor.Tolerance;
 
 class LayersTest {
@@ -76,7 +76,7 @@ class LayersTest {
         for (int i = 0; i < ids.length; i++) {
             System.arraycopy(all, (i / 2 * 6 + ids[i]) * width, some, i * width, width);
         }
-        OpCheck.forEachIsa(isa -> {
+        TestDevices.forEachIsa(isa -> {
             PatchEmbed embed = new PatchEmbed("patch_embed", channels, patch, width);
             var segment = new ParameterBuffer.Segment("all", true, embed.parameters());
             try (ParameterBuffer buffer = new ParameterBuffer(backend, false, List.of(segment));
@@ -85,10 +85,11 @@ class LayersTest {
                 buffer.get("patch_embed.proj.weight").value().set(weight);
                 buffer.get("patch_embed.proj.bias").value().set(bias);
                 Tensor x = tape.of(images, 2, channels, rows, cols);
-                OpCheck.assertClose("all on " + isa, all, embed.forward(x, null).toFloats(), Tolerance.F32_FORWARD);
+                Tolerance.assertClose(
+                        "all on " + isa, all, embed.forward(x, null).toFloats(), Tolerance.F32_FORWARD);
                 Tensor picked = embed.forward(x, tape.of(ids, 2, 2));
                 assertArrayEquals(new int[] {2, 2, width}, picked.shape().sizes());
-                OpCheck.assertClose("some on " + isa, some, picked.toFloats(), Tolerance.F32_FORWARD);
+                Tolerance.assertClose("some on " + isa, some, picked.toFloats(), Tolerance.F32_FORWARD);
             }
         });
     }

@@ -18,6 +18,8 @@ import sdae.tensor.Parameter;
 import sdae.tensor.ParameterBuffer;
 import sdae.tensor.ParameterBuffer.Segment;
 import sdae.tensor.Tensor;
+import sdae.tensor.TestDevices;
+import sdae.tensor.Tolerance;
 
 /** AdamW over segments, LARS and EMA against the same in double. */
 class OptimizerTest {
@@ -115,7 +117,7 @@ class OptimizerTest {
 
     @Test
     void adamwScalesRateAndDecayBySegment() {
-        OpCheck.forEachIsa(isa -> {
+        TestDevices.forEachIsa(isa -> {
             try (ParameterBuffer p = parameters();
                     AdamW adamw = adamw(backend, p)) {
                 Map<String, float[][]> gradients = gradients(p);
@@ -128,11 +130,12 @@ class OptimizerTest {
                 }
                 for (String name : List.of("a", "b")) {
                     double[] expected = reference(start.get(name), gradients.get(name), 0.25, DECAY, 0.5);
-                    OpCheck.assertClose(
+                    Tolerance.assertClose(
                             name + " on " + isa, expected, p.get(name).value().toFloats(), TOLERANCE);
                 }
                 double[] expected = reference(start.get("c"), gradients.get("c"), 1, 0, 0.5);
-                OpCheck.assertClose("c on " + isa, expected, p.get("c").value().toFloats(), TOLERANCE);
+                Tolerance.assertClose(
+                        "c on " + isa, expected, p.get("c").value().toFloats(), TOLERANCE);
                 assertArrayEquals(start.get("pos"), p.get("pos").value().toFloats());
                 assertEquals(STEPS, adamw.steps());
                 assertGapsAreZero(p);
@@ -190,7 +193,7 @@ class OptimizerTest {
             for (int i = 0; i < decayed.length; i++) {
                 decayed[i] *= 1 - 0.5 * 0.25 * DECAY;
             }
-            OpCheck.assertClose("a", decayed, p.get("a").value().toFloats(), 1e-7);
+            Tolerance.assertClose("a", decayed, p.get("a").value().toFloats(), 1e-7);
             assertArrayEquals(c, p.get("c").value().toFloats());
         }
     }
@@ -226,7 +229,7 @@ class OptimizerTest {
             for (int i = 0; i < expected.length; i++) {
                 expected[i] = before[i] - 0.5 * grad[i];
             }
-            OpCheck.assertClose("c", expected, p.get("c").value().toFloats(), 1e-6);
+            Tolerance.assertClose("c", expected, p.get("c").value().toFloats(), 1e-6);
             assertArrayEquals(grad, lars.mu(p.get("c")).toFloats());
             assertEquals(
                     "lars: pos [5] is not among its parameters",
@@ -237,7 +240,7 @@ class OptimizerTest {
 
     @Test
     void emaFollowsWithOneMinusMomentum() {
-        OpCheck.forEachIsa(isa -> {
+        TestDevices.forEachIsa(isa -> {
             Tensor teacher = Tensor.persistent(backend, DType.F32, 1003).set(normal(1003));
             Tensor student = Tensor.persistent(backend, DType.F32, 1003);
             try (Ema ema = new Ema(backend, teacher, student)) {
@@ -251,12 +254,12 @@ class OptimizerTest {
                         expected[i] = momentum * expected[i] + (1 - momentum) * s[i];
                     }
                 }
-                OpCheck.assertClose("ema on " + isa, expected, teacher.toFloats(), TOLERANCE);
+                Tolerance.assertClose("ema on " + isa, expected, teacher.toFloats(), TOLERANCE);
                 float[] before = teacher.toFloats();
                 ema.update(1);
                 assertArrayEquals(before, teacher.toFloats());
                 ema.update(0);
-                OpCheck.assertClose("copied", OpCheck.doubles(student.toFloats()), teacher.toFloats(), 1e-6);
+                Tolerance.assertClose("copied", OpCheck.doubles(student.toFloats()), teacher.toFloats(), 1e-6);
             } finally {
                 teacher.close();
                 student.close();

@@ -20,9 +20,9 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.function.Executable;
 import sdae.io.SafetensorsReader;
-import sdae.tensor.OpCheck;
 import sdae.tensor.Parameter;
 import sdae.tensor.ParameterBuffer;
+import sdae.tensor.TestDevices;
 
 /**
  * Reference vectors: all files {@code <case>.*.safetensors} (or {@code <case>.safetensors}) of a folder as one set of
@@ -97,7 +97,7 @@ final class Golden {
     static DynamicTest onEveryIsa(String label, Executable body) {
         return DynamicTest.dynamicTest(
                 label,
-                () -> OpCheck.forEachIsa(isa -> {
+                () -> TestDevices.forEachIsa(isa -> {
                     try {
                         body.execute();
                     } catch (Throwable e) {

@@ -22,10 +22,10 @@ import sdae.nn.Ema;
 import sdae.tensor.Arena;
 import sdae.tensor.Backend;
 import sdae.tensor.CpuBackend;
-import sdae.tensor.OpCheck;
 import sdae.tensor.ParameterBuffer.Segment;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
+import sdae.tensor.TestDevices;
 import sdae.tensor.op.PatchMask;
 
 /** What a tiny model does over many steps: memory, learning, repeatable bits, errors. */
@@ -140,7 +140,7 @@ class SdaeModelTest {
 
     /** Memory stands still from the second step on, also where a thread gets its first large task later than that. */
     private static void checkFlat(Training training, int steps) {
-        OpCheck.withThreads(3, () -> {
+        TestDevices.withThreads(3, () -> {
             training.step(training.noise(), 1e-3, false);
             training.step(training.noise(), 1e-3, false);
             Memory second = Memory.of(training.arena);
@@ -176,7 +176,7 @@ class SdaeModelTest {
 
     @Test
     void closingFreesAllMemoryOfATraining() {
-        OpCheck.withThreads(1, () -> {
+        TestDevices.withThreads(1, () -> {
             long[] bytes = new long[2];
             long[] blocks = new long[2];
             // the first leaves the kernels' scratch memory behind
@@ -242,10 +242,10 @@ class SdaeModelTest {
     @Test
     void aSeedGivesTheSameBitsForAnyNumberOfThreads() {
         for (Objective objective : List.of(sdae(Axis.TOKEN), sdae(Axis.CHANNEL), new Objective.Mae(true))) {
-            OpCheck.forEachIsa(isa -> {
+            TestDevices.forEachIsa(isa -> {
                 List<float[]> once = fiveSteps(objective);
                 for (int threads : new int[] {1, 2, 3, 7}) {
-                    OpCheck.withThreads(threads, () -> {
+                    TestDevices.withThreads(threads, () -> {
                         List<float[]> again = fiveSteps(objective);
                         for (int i = 0; i < once.size(); i++) {
                             assertArrayEquals(

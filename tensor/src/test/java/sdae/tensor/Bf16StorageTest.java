@@ -28,7 +28,7 @@ class Bf16StorageTest {
     void everyNumberIsRoundedToNearestEvenAndNanStaysNan() {
         float[] values = everyKind();
         Backend cpu = new CpuBackend();
-        OpCheck.forEachIsa(isa -> {
+        TestDevices.forEachIsa(isa -> {
             // odd lengths: whole vectors and every tail
             for (int n : new int[] {values.length, 1, 3, 7, 15, 17, 31}) {
                 try (Arena arena = new Arena(cpu);

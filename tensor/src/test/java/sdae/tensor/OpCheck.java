@@ -2,17 +2,12 @@ package sdae.tensor;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.function.BiConsumer;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.IntStream;
-import sdae.kernels.Kernels;
-import sdae.kernels.Native;
 
 /**
  * One row of an op's test: inputs, the op, and a naive double function of the forward pass. {@link #run} checks, on every
@@ -30,58 +25,6 @@ import sdae.kernels.Native;
  * is off, and one unit in the last place of the largest value.
  */
 public final class OpCheck {
-    /** What the op under test sees: activations and parameters, in the order of their declaration. */
-    public static final class Inputs {
-        private final List<Tensor> activations = new ArrayList<>();
-        private final List<Parameter> parameters = new ArrayList<>();
-        private final DType dtype;
-        private Tape tape;
-
-        private Inputs(DType dtype) {
-            this.dtype = dtype;
-        }
-
-        public Tape tape() {
-            return tape;
-        }
-
-        /** The type of activations. */
-        public DType dtype() {
-            return dtype;
-        }
-
-        public Tensor x(int i) {
-            return activations.get(i);
-        }
-
-        public Parameter param(int i) {
-            return parameters.get(i);
-        }
-
-        /** An activation without gradient; values that the reference sees too should pass through {@link #rounded}. */
-        public Tensor activation(float[] values, int... sizes) {
-            return tape.empty(dtype, sizes).set(values);
-        }
-    }
-
-    private enum Kind {
-        ACTIVATION,
-        PIXELS,
-        PARAMETER
-    }
-
-    private record Input(int[] sizes, Kind kind, float[] values) {
-        boolean parameter() {
-            return kind == Kind.PARAMETER;
-        }
-
-        /** As a BF16 device sees it: activations and matrices are rounded. */
-        Input rounded() {
-            boolean rounds = kind == Kind.ACTIVATION || (parameter() && sizes.length == 2);
-            return rounds ? new Input(sizes, kind, OpCheck.rounded(values)) : this;
-        }
-    }
-
     /** The reference's output, and its gradient at some entries of each input. */
     private record Expected(double[] output, int[][] entries, double[][] gradients) {}
 
@@ -93,9 +36,9 @@ public final class OpCheck {
     private static final float GRAD_BEFORE = 0.5f;
 
     private final String name;
-    private final List<Input> inputs = new ArrayList<>();
+    private final List<OpInputs.Input> inputs = new ArrayList<>();
     private final Random random;
-    private Function<Inputs, Tensor> kernel;
+    private Function<OpInputs, Tensor> kernel;
     private Function<double[][], double[]> reference;
     private double forwardTolerance = Tolerance.F32_FORWARD;
     private double gradientTolerance = Tolerance.F32_GRADIENT;
@@ -117,24 +60,24 @@ public final class OpCheck {
 
     /** An activation with these values. */
     public OpCheck x(int[] sizes, float[] values) {
-        inputs.add(new Input(sizes, Kind.ACTIVATION, values));
+        inputs.add(new OpInputs.Input(sizes, OpInputs.Kind.ACTIVATION, values));
         return this;
     }
 
     /** An input that is F32 on every device. */
     public OpCheck pixels(int... sizes) {
-        inputs.add(new Input(sizes, Kind.PIXELS, normal(sizes)));
+        inputs.add(new OpInputs.Input(sizes, OpInputs.Kind.PIXELS, normal(sizes)));
         return this;
     }
 
     /** A parameter with standard normal values. */
     public OpCheck param(int... sizes) {
-        inputs.add(new Input(sizes, Kind.PARAMETER, normal(sizes)));
+        inputs.add(new OpInputs.Input(sizes, OpInputs.Kind.PARAMETER, normal(sizes)));
         return this;
     }
 
     /** The op: from inputs on a tape to its output. */
-    public OpCheck kernel(Function<Inputs, Tensor> op) {
+    public OpCheck kernel(Function<OpInputs, Tensor> op) {
         kernel = op;
         return this;
     }
@@ -162,7 +105,7 @@ public final class OpCheck {
         Expected f32 = expected(inputs, null);
         float[] dy = normal(f32.output.length);
         Expected all = expected(inputs, dy);
-        forEachIsa(isa -> {
+        TestDevices.forEachIsa(isa -> {
             Backend cpu = new CpuBackend();
             Result one = checkF32(name + " on " + isa, cpu, all, dy);
             eachThreadCount(name + " on " + isa, one, cpu, inputs, dy, DType.F32);
@@ -176,13 +119,14 @@ public final class OpCheck {
     }
 
     private void eachThreadCount(
-            String label, Result one, Backend backend, List<Input> given, float[] dy, DType dtype) {
+            String label, Result one, Backend backend, List<OpInputs.Input> given, float[] dy, DType dtype) {
         for (int threads : new int[] {1, 2, 3, 7}) {
-            withThreads(threads, () -> same(label + ", " + threads + " threads", one, backend, given, dy, dtype));
+            TestDevices.withThreads(
+                    threads, () -> same(label + ", " + threads + " threads", one, backend, given, dy, dtype));
         }
     }
 
-    private void same(String label, Result one, Backend backend, List<Input> given, float[] dy, DType dtype) {
+    private void same(String label, Result one, Backend backend, List<OpInputs.Input> given, float[] dy, DType dtype) {
         Result again = evaluate(backend, dtype, given, dy, 1);
         assertArrayEquals(one.output, again.output, label);
         for (int i = 0; i < one.gradients.size(); i++) {
@@ -192,7 +136,7 @@ public final class OpCheck {
 
     private Result checkF32(String label, Backend backend, Expected expected, float[] dy) {
         Result one = evaluate(backend, DType.F32, inputs, dy, 1);
-        assertClose(label + ": output", expected.output, one.output, forwardTolerance);
+        Tolerance.assertClose(label + ": output", expected.output, one.output, forwardTolerance);
         if (differentiable) {
             for (int i = 0; i < inputs.size(); i++) {
                 // grad - 0.5 has lost what 0.5 + grad rounds away
@@ -206,7 +150,8 @@ public final class OpCheck {
     }
 
     private void checkBf16(String label, Backend backend) {
-        List<Input> rounded = inputs.stream().map(Input::rounded).toList();
+        List<OpInputs.Input> rounded =
+                inputs.stream().map(OpInputs.Input::rounded).toList();
         float[] dy = rounded(normal(expected(rounded, null).output.length));
         Expected expected = expected(rounded, dy);
         Result yardstick = evaluate(Bf16Composition.of(new CpuBackend()), DType.BF16, rounded, dy, 1);
@@ -217,7 +162,7 @@ public final class OpCheck {
             off = Math.max(off, Math.abs(output[k] - yardstick.output[k]));
         }
         double largest = largest(output, one.output);
-        assertClose(label + ": output", output, one.output, 2 * off / largest + Tolerance.BF16_ROUNDING);
+        Tolerance.assertClose(label + ": output", output, one.output, 2 * off / largest + Tolerance.BF16_ROUNDING);
         if (differentiable) {
             for (int i = 0; i < inputs.size(); i++) {
                 double error = gradientError(i, expected, yardstick);
@@ -240,7 +185,7 @@ public final class OpCheck {
             for (int k = 0; k < doubled.length; k++) {
                 doubled[k] *= 2;
             }
-            assertClose(label + ": input " + i + " used twice", doubled, two.gradients.get(i), tolerance);
+            Tolerance.assertClose(label + ": input " + i + " used twice", doubled, two.gradients.get(i), tolerance);
         }
     }
 
@@ -273,20 +218,14 @@ public final class OpCheck {
     }
 
     /** Runs the op `uses` times on the same inputs in one step. */
-    private Result evaluate(Backend backend, DType dtype, List<Input> given, float[] dy, int uses) {
-        Inputs in = new Inputs(dtype);
-        for (int i = 0; i < given.size(); i++) {
-            if (given.get(i).parameter()) {
-                in.parameters.add(new Parameter("p" + i, given.get(i).sizes()));
-            }
-        }
-        var segment = new ParameterBuffer.Segment("all", true, in.parameters);
+    private Result evaluate(Backend backend, DType dtype, List<OpInputs.Input> given, float[] dy, int uses) {
+        OpInputs in = new OpInputs(dtype, given);
+        var segment = new ParameterBuffer.Segment("all", true, in.parameters());
         try (ParameterBuffer buffer = new ParameterBuffer(backend, differentiable, List.of(segment), dtype);
                 Arena arena = new Arena(backend, true);
                 Tape tape = arena.open()) {
-            in.tape = tape;
             backend.fill(buffer.grads(), GRAD_BEFORE);
-            fill(in, given);
+            in.fill(tape, differentiable);
             buffer.round();
             List<Tensor> outputs = new ArrayList<>();
             for (int u = 0; u < uses; u++) {
@@ -300,44 +239,12 @@ public final class OpCheck {
                 tape.seed(y, tape.empty(y.dtype(), y.shape()).set(dy));
             }
             tape.backward();
-            return new Result(output, gradients(in, given));
+            return new Result(output, in.gradients(GRAD_BEFORE));
         }
-    }
-
-    private void fill(Inputs in, List<Input> given) {
-        int p = 0;
-        for (Input input : given) {
-            if (input.parameter()) {
-                in.parameters.get(p++).value().set(input.values());
-            } else {
-                DType dtype = input.kind() == Kind.PIXELS ? DType.F32 : in.dtype;
-                Tensor x = in.tape.empty(dtype, input.sizes()).set(input.values());
-                in.activations.add(differentiable ? in.tape.variable(x) : x);
-            }
-        }
-    }
-
-    private static List<float[]> gradients(Inputs in, List<Input> given) {
-        List<float[]> gradients = new ArrayList<>();
-        int x = 0;
-        int p = 0;
-        for (Input input : given) {
-            if (input.parameter()) {
-                float[] grad = in.parameters.get(p++).grad().toFloats();
-                for (int k = 0; k < grad.length; k++) {
-                    grad[k] -= GRAD_BEFORE;
-                }
-                gradients.add(grad);
-            } else {
-                Tensor gradient = in.tape.gradient(in.activations.get(x++));
-                gradients.add(gradient == null ? new float[input.values().length] : gradient.toFloats());
-            }
-        }
-        return gradients;
     }
 
     /** The reference at these inputs; without dy, its output alone. */
-    private Expected expected(List<Input> given, float[] dy) {
+    private Expected expected(List<OpInputs.Input> given, float[] dy) {
         double[][] at = given.stream().map(i -> doubles(i.values())).toArray(double[][]::new);
         int[][] entries = new int[at.length][0];
         double[][] gradients = new double[at.length][0];
@@ -387,57 +294,6 @@ public final class OpCheck {
             rounded[i] = Float.intBitsToFloat((bits + 0x7FFF + (bits >>> 16 & 1)) & 0xFFFF0000);
         }
         return rounded;
-    }
-
-    /** Largest difference at most tolerance times the largest expected value. */
-    public static void assertClose(String label, double[] expected, float[] actual, double tolerance) {
-        assertEquals(expected.length, actual.length, label + ": count");
-        double largest = 1e-6;
-        for (double e : expected) {
-            largest = Math.max(largest, Math.abs(e));
-        }
-        for (int i = 0; i < expected.length; i++) {
-            double error = Math.abs(expected[i] - actual[i]);
-            assertTrue(
-                    error <= tolerance * largest,
-                    label + " at " + i + ": expected " + expected[i] + ", got " + actual[i] + ", off by " + error
-                            + " of largest " + largest + ", allowed " + tolerance);
-        }
-    }
-
-    /** Runs body on every instruction set that this CPU has (or on the one of SDAE_ISA). */
-    public static void forEachIsa(Consumer<String> body) {
-        String forced = System.getenv("SDAE_ISA");
-        try {
-            for (String isa : Kernels.ISAS) {
-                boolean wanted = forced == null || forced.isEmpty() || forced.equals("auto") || forced.equals(isa);
-                if (wanted && Kernels.useIsa(isa)) {
-                    body.accept(isa);
-                }
-            }
-        } finally {
-            Kernels.useIsa(forced == null || forced.isEmpty() ? "auto" : forced);
-        }
-    }
-
-    /** Runs body on the CPU, with each of its instruction sets, and on every other device; the text names which. */
-    public static void forEachDevice(BiConsumer<String, Backend> body) {
-        Backend cpu = new CpuBackend();
-        forEachIsa(isa -> body.accept(isa, cpu));
-        for (Backend device : TestDevices.others()) {
-            body.accept(device.name(), device);
-        }
-    }
-
-    /** Runs body with that many threads in the pool. */
-    public static void withThreads(int threads, Runnable body) {
-        int before = Native.sk_threads();
-        Native.sk_set_threads(threads);
-        try {
-            body.run();
-        } finally {
-            Native.sk_set_threads(before);
-        }
     }
 
     public static double[] doubles(float[] values) {

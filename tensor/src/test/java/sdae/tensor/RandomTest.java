@@ -44,9 +44,9 @@ class RandomTest {
             }
         }
         int[] key = {(int) SEED, (int) (SEED >>> 32), EPOCH, Philox.Purpose.MASK.code};
-        OpCheck.forEachDevice((isa, backend) -> {
+        TestDevices.forEachDevice((isa, backend) -> {
             for (int threads : backend instanceof CpuBackend ? new int[] {1, 2, 3, 7} : new int[] {1}) {
-                OpCheck.withThreads(threads, () -> {
+                TestDevices.withThreads(threads, () -> {
                     try (Arena arena = new Arena(backend);
                             Tape tape = arena.open()) {
                         Tensor out = tape.empty(DType.F32, ids.length, cols);
@@ -68,7 +68,7 @@ class RandomTest {
     }
 
     private static void assertScales(float rate, float[] uniform, float... expected) {
-        OpCheck.forEachDevice((where, backend) -> {
+        TestDevices.forEachDevice((where, backend) -> {
             try (Arena arena = new Arena(backend);
                     Tape tape = arena.open()) {
                 Tensor scale = tape.empty(DType.F32, uniform.length);

@@ -18,11 +18,11 @@ class UpdateKernelTest {
 
     /** What a kernel makes of `before`, on every instruction set, with one bit pattern for every thread count. */
     private void check(double[][] expected, float[][] before, Kernel kernel) {
-        OpCheck.forEachDevice((isa, backend) -> {
+        TestDevices.forEachDevice((isa, backend) -> {
             List<float[]> first = new ArrayList<>();
             int[] counts = backend instanceof CpuBackend ? new int[] {1, 2, 3, 7} : new int[] {1};
             for (int threads : counts) {
-                OpCheck.withThreads(threads, () -> {
+                TestDevices.withThreads(threads, () -> {
                     try (Arena arena = new Arena(backend);
                             Tape tape = arena.open()) {
                         Tensor[] state = new Tensor[before.length];
@@ -33,7 +33,7 @@ class UpdateKernelTest {
                         for (int i = 0; i < state.length; i++) {
                             String where = isa + ", " + threads + " threads, tensor " + i;
                             float[] after = state[i].toFloats();
-                            OpCheck.assertClose(where, expected[i], after, 1e-6);
+                            Tolerance.assertClose(where, expected[i], after, 1e-6);
                             if (threads == 1) {
                                 first.add(after);
                             } else {
@@ -144,7 +144,7 @@ class UpdateKernelTest {
     @Test
     void emaOfEqualWeightsKeepsTheirBits() {
         float[] weights = normal(1000, 10);
-        OpCheck.forEachDevice((where, backend) -> {
+        TestDevices.forEachDevice((where, backend) -> {
             try (Arena arena = new Arena(backend);
                     Tape tape = arena.open()) {
                 Tensor teacher = tape.of(weights, 1000);
@@ -186,7 +186,7 @@ class UpdateKernelTest {
                 kept,
                 before,
                 (backend, tape, s) ->
-                        OpCheck.assertClose("y", evaluated, batchNorm(backend, tape, s, x, rows, false), 1e-6));
+                        Tolerance.assertClose("y", evaluated, batchNorm(backend, tape, s, x, rows, false), 1e-6));
     }
 
     private static float[] batchNorm(

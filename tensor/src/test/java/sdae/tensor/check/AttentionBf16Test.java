@@ -8,7 +8,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import sdae.tensor.Backend;
 import sdae.tensor.CpuBackend;
 import sdae.tensor.DType;
-import sdae.tensor.OpCheck;
+import sdae.tensor.TestDevices;
 
 /** The CPU's attention stored as bf16, on every instruction set: products of bf16 values, sums and softmax in f32. */
 class AttentionBf16Test {
@@ -49,11 +49,11 @@ class AttentionBf16Test {
     }
 
     private void check(KernelCase tested) {
-        OpCheck.forEachIsa(isa -> {
+        TestDevices.forEachIsa(isa -> {
             KernelCheck.Outcome one = KernelCheck.check(tested, cpu, cpu);
             assertTrue(one.ok(), isa + ", " + tested + ": " + one.fault());
             for (int threads : new int[] {1, 3}) {
-                OpCheck.withThreads(threads, () -> {
+                TestDevices.withThreads(threads, () -> {
                     KernelCheck.Outcome again = KernelCheck.check(tested, cpu, cpu);
                     assertEquals(one.worst(), again.worst(), isa + ", " + tested + ", " + threads + " threads");
                 });

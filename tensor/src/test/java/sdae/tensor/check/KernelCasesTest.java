@@ -18,8 +18,8 @@ import sdae.tensor.Backend;
 import sdae.tensor.CpuBackend;
 import sdae.tensor.DType;
 import sdae.tensor.Devices;
-import sdae.tensor.OpCheck;
 import sdae.tensor.Tensor;
+import sdae.tensor.TestDevices;
 
 class KernelCasesTest {
     /** Memory management; every case uses it. */
@@ -42,7 +42,7 @@ class KernelCasesTest {
 
     @Test
     void everyKernelOfTheCpuAgreesWithTheReference() {
-        OpCheck.forEachIsa(isa -> {
+        TestDevices.forEachIsa(isa -> {
             for (DType dtype : List.of(DType.F32, DType.BF16)) {
                 Backend device = Devices.open("cpu");
                 for (KernelCase tested : KernelCases.small(dtype)) {
@@ -58,7 +58,7 @@ class KernelCasesTest {
     @Test
     void f32KernelsGiveTheSameBitsOnEveryLevelFromAvx512On() {
         Map<String, Map<String, double[]>> first = new HashMap<>();
-        OpCheck.forEachIsa(isa -> {
+        TestDevices.forEachIsa(isa -> {
             if (!isa.startsWith("avx512") && !isa.equals("amx")) {
                 return;
             }

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 import sdae.tensor.Backend;
 import sdae.tensor.CpuBackend;
 import sdae.tensor.DType;
-import sdae.tensor.OpCheck;
+import sdae.tensor.TestDevices;
 import sdae.tensor.check.LinearCases.Size;
 
 /** Sizes from which CPU kernels go other ways: outputs past the caches, operands in several blocks. */
@@ -40,7 +40,7 @@ class LargeKernelCasesTest {
 
     @Test
     void everyLargeCaseAgreesWithTheReference() {
-        OpCheck.forEachIsa(isa -> {
+        TestDevices.forEachIsa(isa -> {
             Backend cpu = new CpuBackend();
             for (DType dtype : List.of(DType.F32, DType.BF16)) {
                 for (KernelCase tested : cases(dtype)) {
@@ -73,7 +73,7 @@ class LargeKernelCasesTest {
 
     private static Map<String, double[]> outputs(KernelCase tested, KernelCase.Loaded loaded, int threads) {
         Map<String, double[]> outputs = new HashMap<>();
-        OpCheck.withThreads(threads, () -> {
+        TestDevices.withThreads(threads, () -> {
             loaded.reset();
             loaded.run();
             tested.slots().stream().filter(Slot::written).forEach(s -> outputs.put(s.name(), loaded.read(s.name())));

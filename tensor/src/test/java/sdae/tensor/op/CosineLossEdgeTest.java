@@ -13,6 +13,7 @@ import sdae.tensor.Backend;
 import sdae.tensor.OpCheck;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
+import sdae.tensor.TestDevices;
 import sdae.tensor.op.CosineLossOp.Axis;
 
 /** Vectors without a direction: zero, constant, of one value, not a number. */
@@ -49,7 +50,7 @@ class CosineLossEdgeTest {
         float[] teacher = normal(2, pred.length);
         double expected = Reference.cosineLoss(
                 OpCheck.doubles(pred), OpCheck.doubles(teacher), FOLDS, tokens, COLS, 0, axis == Axis.TOKEN, center)[0];
-        OpCheck.forEachDevice((isa, backend) -> {
+        TestDevices.forEachDevice((isa, backend) -> {
             Result result = run(backend, pred, teacher, axis, center);
             assertEquals(expected, result.loss(), 1e-6, isa);
             for (int i = 0; i < pred.length; i++) {
@@ -78,7 +79,7 @@ class CosineLossEdgeTest {
         for (int i = 0; i < teacher.length; i++) {
             teacher[i] = teacher[i / (5 * COLS) * 5 * COLS + i % COLS];
         }
-        OpCheck.forEachDevice((isa, backend) -> {
+        TestDevices.forEachDevice((isa, backend) -> {
             Result result = run(backend, normal(1, teacher.length), teacher, Axis.TOKEN, true);
             assertEquals(1, result.loss(), isa);
             for (float g : result.gradient()) {
@@ -119,7 +120,7 @@ class CosineLossEdgeTest {
         float[] teacher = normal(2, FOLDS * 12 * COLS);
         float[] pred = normal(1, FOLDS * 12 * COLS);
         pred[15 * COLS + 4] = Float.NaN;
-        OpCheck.forEachDevice((isa, backend) -> {
+        TestDevices.forEachDevice((isa, backend) -> {
             for (Axis axis : Axis.values()) {
                 assertTrue(Float.isNaN(run(backend, pred, teacher, axis, false).loss()), isa + " " + axis);
             }

@@ -15,6 +15,7 @@ import sdae.tensor.Arena;
 import sdae.tensor.OpCheck;
 import sdae.tensor.Tape;
 import sdae.tensor.Tensor;
+import sdae.tensor.TestDevices;
 
 class TokenOpTest {
     /** A mask of its own for each image: keep, masked and rank lists by sorting. */
@@ -49,7 +50,7 @@ class TokenOpTest {
     @CsvSource({"1,2,1,1", "3,49,12,36", "2,64,16,48", "2,196,49,147", "5,31,7,20", "1,1024,256,768"})
     void patchMaskRanksTheNoiseWithTiesByIndex(int batch, int patches, int visible, int used) {
         Shuffle s = Shuffle.of(batch, patches, visible, used);
-        OpCheck.forEachDevice((where, backend) -> {
+        TestDevices.forEachDevice((where, backend) -> {
             try (Arena arena = new Arena(backend, true);
                     Tape tape = arena.open()) {
                 PatchMask mask = s.mask(tape);
@@ -231,7 +232,7 @@ class TokenOpTest {
                     expected[r * cols + c] = random.uniform();
                 }
             }
-            OpCheck.forEachDevice((where, backend) -> {
+            TestDevices.forEachDevice((where, backend) -> {
                 try (Arena arena = new Arena(backend, true);
                         Tape tape = arena.open()) {
                     Tensor out = tape.empty(sdae.tensor.DType.F32, ids.length, cols);
