@@ -139,7 +139,7 @@ void tile(const Product& p, const Tiling& tiles, long task, int thread, const fl
         if (!direct) finish(p.out, result, kNr, row, col, m, n, first, last);
       };
       // Down the columns a panel of B stays in L1; but what an epilogue reads comes ahead of it only along the rows.
-      if (kChunked && is_sum(p.out, first, last)) {
+      if (kChunked && kMa > kMr && is_sum(p.out, first, last)) {
         for (long j = 0; j < cols; j += kNr)
           for (long i = 0; i < group; i += kMr) multiply_panels(i, j);
       } else {
